@@ -1,0 +1,183 @@
+// The shapes that the gateway's HTTP interface speaks in, as its contract writes them.
+
+export type Lang = 'zh' | 'en';
+export type Text = Record<Lang, string>;
+
+export type Quality = 'good' | 'uncertain' | 'missing';
+export type Value = number | boolean | string;
+
+export interface Reading {
+  value: Value | null;
+  unit: string;
+  quality: Quality;
+  reason: string | null;
+  at: string | null;
+}
+
+export type DeviceState = 'unknown' | 'ok' | 'degraded' | 'offline' | 'out_of_service';
+
+export interface Device {
+  id: string;
+  name: string;
+  class: string;
+  profile: string;
+  connection: string;
+  building: string;
+  location: string;
+  state: DeviceState;
+  points: Record<string, Reading>;
+}
+
+export type Severity = 'critical' | 'high' | 'medium' | 'low';
+
+export type AlarmAction = 'acknowledge' | 'reset' | 'unshelve' | 'in-service';
+
+export type AlarmState =
+  | 'normal'
+  | 'active_unacked'
+  | 'active_acked'
+  | 'returned_unacked'
+  | 'latched'
+  | 'shelved'
+  | 'suppressed'
+  | 'out_of_service';
+
+export interface Alarm {
+  id: string;
+  rule: string;
+  device: string | null;
+  class: string | null;
+  severity: Severity;
+  condition: 'clear' | 'active' | 'unknown';
+  state: AlarmState;
+  since: string;
+  ticket: string | null;
+  summary: Text;
+}
+
+export type ClockName = 'respond' | 'arrive' | 'resolve';
+
+export interface TicketClock {
+  clock: ClockName;
+  /** As the standard says it: "30m", "8h", "5wd". */
+  target: string;
+  started_at: string;
+  due: string;
+  stopped_at: string | null;
+  /** "telemetry", or who stopped it. */
+  stopped_by: string | null;
+  state: 'running' | 'paused' | 'met' | 'missed';
+  overdue: boolean;
+  provisional: boolean;
+}
+
+export type TicketState =
+  | 'open'
+  | 'accepted'
+  | 'on_site'
+  | 'waiting'
+  | 'resolved'
+  | 'closed'
+  | 'cancelled';
+
+export interface TicketStep {
+  at: string;
+  by: string;
+  what: string;
+  note: string | null;
+}
+
+export interface Ticket {
+  id: string;
+  device: string | null;
+  alarm: string | null;
+  standard: string;
+  origin: 'rule' | 'person' | 'planned';
+  severity: Severity;
+  summary: Text;
+  state: TicketState;
+  opened_at: string;
+  /** The fault's earlier ticket, when that one was closed too long ago to open again. */
+  previous?: string | null;
+  clocks: TicketClock[];
+  steps: TicketStep[];
+}
+
+export type TicketAction =
+  | 'accept'
+  | 'arrive'
+  | 'resolve'
+  | 'close'
+  | 'wait'
+  | 'resume'
+  | 'reopen'
+  | 'cancel'
+  | 'comment';
+
+export interface Destination {
+  name: string;
+  kind: 'v1' | 'v2';
+  state: 'ok' | 'waiting' | 'failing';
+  pending_bytes: number;
+  last_written_at: string | null;
+  error: string | null;
+}
+
+export interface Gateway {
+  site: { id: string; name: string; timezone: string };
+  version: string;
+  started_at: string;
+  at: string;
+  points: { total: number; good: number };
+  devices: Record<'total' | DeviceState, number>;
+  telemetry: { destinations: Destination[]; history: { oldest_at: string | null } };
+  notices?: { unsent: number | null; error: string | null };
+  on_duty: { person: string; phone: string; from?: string; to?: string }[];
+}
+
+export interface ProfilePoint {
+  name: string;
+  title: Text;
+  unit: string;
+  kind: 'bool' | 'number' | 'text';
+  range: [number, number] | null;
+  labels: Record<string, Text>;
+}
+
+export interface Profile {
+  id: string;
+  class: string;
+  name: Text;
+  points: ProfilePoint[];
+}
+
+export interface Rule {
+  id: string;
+  /** null: every class. */
+  class: string | null;
+  severity: Severity;
+  ticket: string | null;
+  procedure: Text | null;
+  /** The points that its condition reads. */
+  points?: string[];
+}
+
+export interface HistoryItem {
+  at: string;
+  value: Value | null;
+  min: number | null;
+  max: number | null;
+  quality: Quality;
+}
+
+export interface History {
+  point: string;
+  unit: string;
+  items: HistoryItem[];
+  next: string | null;
+}
+
+export interface List<T> {
+  items: T[];
+  next: string | null;
+}

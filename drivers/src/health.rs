@@ -1,0 +1,75 @@
+//! Says once, when a device's condition changes, what is wrong with it and what happens next.
+
+use std::fmt;
+
+/// How a device answers, as far as its log is concerned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// All that was asked for came.
+    #[default]
+    Answering,
+    /// No answer in time, although its connection is up.
+    Silent,
+    /// It refused a request with this Modbus exception code.
+    Refusing(u8),
+    /// What came was not of the form that was asked for.
+    Malformed,
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answering => formatter.write_str("answers"),
+            Self::Silent => formatter
+                .write_str("does not answer in time; it is tried again, ever more seldom, up to every 30 s"),
+            Self::Refusing(code) => {
+                write!(
+                    formatter,
+                    "refused a request with exception {code}; compare its profile's addresses with its manual"
+                )
+            }
+            Self::Malformed => formatter
+                .write_str("sent something that is not of the form its profile describes; compare the two"),
+        }
+    }
+}
+
+/// A device's condition as it was last told.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    told: Condition,
+}
+
+impl Health {
+    /// The condition is `now`; returns it if it is news.
+    pub(crate) fn news(&mut self, now: Condition) -> Option<Condition> {
+        (self.told != now).then(|| {
+            self.told = now;
+            now
+        })
+    }
+
+    /// Logs the condition if it is news. `device` and `connection` say who and where.
+    pub(crate) fn tell(&mut self, now: Condition, device: &str, connection: &str) {
+        match self.news(now) {
+            Some(Condition::Answering) => tracing::info!(device, connection, "device answers again"),
+            Some(condition) => tracing::warn!(device, connection, "device {condition}"),
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_stays_silent_is_told_of_once() {
+        let mut health = Health::default();
+        assert_eq!(health.news(Condition::Answering), None);
+        assert_eq!(health.news(Condition::Silent), Some(Condition::Silent));
+        assert_eq!(health.news(Condition::Silent), None);
+        assert_eq!(health.news(Condition::Refusing(2)), Some(Condition::Refusing(2)));
+        assert_eq!(health.news(Condition::Answering), Some(Condition::Answering));
+    }
+}

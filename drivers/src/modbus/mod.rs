@@ -1,0 +1,13 @@
+//! Modbus: asks each device behind a connection in turn. `schedule` says who is due, `plan` what to ask, `decode` what it means.
+
+pub(crate) mod decode;
+pub(crate) mod frames;
+pub(crate) mod plan;
+pub(crate) mod poll;
+#[cfg(test)]
+mod poll_tests;
+#[cfg(test)]
+mod raw_server;
+pub(crate) mod schedule;
+pub(crate) mod transport;
+pub(crate) mod wire;

@@ -1,0 +1,360 @@
+//! The fewest reads that bring all the points that are due: registers that stand together or near are read together.
+
+use model::{Address, ModbusLimits, Point, RegisterTable};
+
+/// Reading this many registers that nobody asked for costs less than one more request.
+const REGISTER_GAP: u32 = 16;
+/// The same for coils and discrete inputs.
+const BIT_GAP: u32 = 64;
+
+/// One request, and where in its answer the points stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    /// Which table.
+    pub(crate) table: RegisterTable,
+    /// The first register or bit.
+    pub(crate) first: u16,
+    /// How many.
+    pub(crate) count: u16,
+    /// What is read.
+    pub(crate) slots: Vec<Slot>,
+}
+
+/// Where a point stands in the answer to a read, and where its sample goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// The point's position in its profile.
+    pub(crate) point: usize,
+    /// The first of its registers or bits in the answer.
+    pub(crate) offset: usize,
+    /// Its sample's position in the batch.
+    pub(crate) sample: usize,
+}
+
+/// What one poll of a device asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// The positions of the points that are due, in the profile's order: one sample each.
+    pub(crate) due: Vec<usize>,
+    /// The requests, by table and address.
+    pub(crate) reads: Vec<Read>,
+}
+
+/// What one point takes of a table.
+struct Span {
+    table: RegisterTable,
+    first: u32,
+    end: u32,
+    point: usize,
+    sample: usize,
+}
+
+/// Plans the reads of the points that `is_due` names.
+///
+/// No read crosses a register of `skip` or is longer than the limits, and no point is split over two reads. A point that cannot be
+/// read within the limits ([`crate::check`] tells of it) is due all the same and has no read.
+pub(crate) fn plan(points: &[Point], limits: &ModbusLimits, is_due: impl Fn(&Point) -> bool) -> Plan {
+    let due: Vec<usize> = points
+        .iter()
+        .enumerate()
+        .filter(|(_, point)| is_due(point))
+        .map(|(position, _)| position)
+        .collect();
+    let mut spans: Vec<Span> = due
+        .iter()
+        .enumerate()
+        .filter_map(|(sample, position)| span(points.get(*position)?, *position, sample))
+        .filter(|span| is_readable(span, limits))
+        .collect();
+    spans.sort_by_key(|span| (span.table, span.first, span.point));
+    let mut reads = Vec::<Read>::new();
+    for span in spans {
+        match reads.last_mut().filter(|read| takes(read, &span, limits)) {
+            Some(read) => add(read, &span),
+            None => reads.push(begin(&span)),
+        }
+    }
+    Plan { due, reads }
+}
+
+fn span(point: &Point, position: usize, sample: usize) -> Option<Span> {
+    let Address::Register { table, number } = point.address else {
+        return None;
+    };
+    let first = u32::from(number);
+    let end = first + u32::from(point.data_type.registers());
+    Some(Span {
+        table,
+        first,
+        end,
+        point: position,
+        sample,
+    })
+}
+
+fn longest(table: RegisterTable, limits: &ModbusLimits) -> u32 {
+    u32::from(if table.is_bits() {
+        limits.max_bits
+    } else {
+        limits.max_registers
+    })
+}
+
+fn is_readable(span: &Span, limits: &ModbusLimits) -> bool {
+    let length = span.end - span.first;
+    length >= 1
+        && length <= longest(span.table, limits)
+        && span.end <= 0x1_0000
+        && !touches_skipped(span.table, span.first, span.end, limits)
+}
+
+/// Whether any register from `first` up to but without `end` is one that must never be read.
+pub(crate) fn touches_skipped(table: RegisterTable, first: u32, end: u32, limits: &ModbusLimits) -> bool {
+    limits.skip.iter().any(|skipped| {
+        skipped.table == table && u32::from(skipped.first) < end && first <= u32::from(skipped.last)
+    })
+}
+
+fn end_of(read: &Read) -> u32 {
+    u32::from(read.first) + u32::from(read.count)
+}
+
+/// Whether the read may grow to take the span, which begins no earlier than the read.
+fn takes(read: &Read, span: &Span, limits: &ModbusLimits) -> bool {
+    let end = end_of(read);
+    let gap = if span.table.is_bits() {
+        BIT_GAP
+    } else {
+        REGISTER_GAP
+    };
+    read.table == span.table
+        && span.first <= end + gap
+        && span.end.max(end) - u32::from(read.first) <= longest(span.table, limits)
+        && !touches_skipped(span.table, end, span.first, limits)
+}
+
+fn begin(span: &Span) -> Read {
+    let mut read = Read {
+        table: span.table,
+        first: narrow(span.first),
+        count: 0,
+        slots: Vec::new(),
+    };
+    add(&mut read, span);
+    read
+}
+
+fn add(read: &mut Read, span: &Span) {
+    let first = u32::from(read.first);
+    read.count = narrow(end_of(read).max(span.end) - first);
+    read.slots.push(Slot {
+        point: span.point,
+        offset: (span.first - first) as usize,
+        sample: span.sample,
+    });
+}
+
+/// Every number here is at most a read's bound or a register's number, so it fits.
+fn narrow(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+/// The plans of one device, worked out once for each set of points that can be due together.
+#[derive(Debug)]
+pub(crate) struct Plans {
+    /// The profile's different `every`, ascending.
+    every: Vec<u32>,
+    known: Vec<(Vec<u32>, Plan)>,
+}
+
+/// How many plans a device keeps. A profile has two or three different `every`; one with very many has plans worked out anew.
+const PLANS_KEPT: usize = 16;
+
+impl Plans {
+    /// The plans for a profile's points.
+    pub(crate) fn new(points: &[Point]) -> Self {
+        let mut every: Vec<u32> = points.iter().map(|point| point.every.max(1)).collect();
+        every.sort_unstable();
+        every.dedup();
+        Self {
+            every,
+            known: Vec::new(),
+        }
+    }
+
+    /// The plan of the `number`-th poll, from 0: a point with `every = n` is due at each n-th.
+    pub(crate) fn of_poll(&mut self, number: u64, points: &[Point], limits: &ModbusLimits) -> &Plan {
+        let due_now = |every: &u32| number.is_multiple_of(u64::from((*every).max(1)));
+        let found = self
+            .known
+            .iter()
+            .position(|(known, _)| known.iter().eq(self.every.iter().filter(|every| due_now(every))));
+        let position = found.unwrap_or_else(|| {
+            if self.known.len() >= PLANS_KEPT {
+                self.known.clear();
+            }
+            let plan = plan(points, limits, |point| due_now(&point.every));
+            self.known.push((
+                self.every
+                    .iter()
+                    .copied()
+                    .filter(|every| due_now(every))
+                    .collect(),
+                plan,
+            ));
+            self.known.len() - 1
+        });
+        static NOTHING: Plan = Plan {
+            due: Vec::new(),
+            reads: Vec::new(),
+        };
+        self.known.get(position).map_or(&NOTHING, |(_, plan)| plan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_site::point_at;
+    use model::{DataType, SkippedRegisters};
+    use proptest::prelude::*;
+
+    const HOLDING: RegisterTable = RegisterTable::Holding;
+
+    fn limits(max_registers: u16, skip: &[(u16, u16)]) -> ModbusLimits {
+        let skip = skip.iter().map(|(first, last)| SkippedRegisters {
+            table: HOLDING,
+            first: *first,
+            last: *last,
+        });
+        ModbusLimits {
+            max_registers,
+            skip: skip.collect(),
+            ..ModbusLimits::default()
+        }
+    }
+
+    /// The (first, count) of each read of points at (table, number) with a type.
+    fn reads(points: &[(RegisterTable, u16, DataType)], limits: &ModbusLimits) -> Vec<(u16, u16)> {
+        let points: Vec<_> = points
+            .iter()
+            .map(|(table, number, kind)| point_at(*table, *number, *kind))
+            .collect();
+        plan(&points, limits, |_| true)
+            .reads
+            .iter()
+            .map(|read| (read.first, read.count))
+            .collect()
+    }
+
+    #[test]
+    fn registers_that_stand_together_or_near_are_one_read() {
+        use DataType::{F32, U16};
+        let cases: &[(&[(u16, DataType)], &[(u16, u16)])] = &[
+            (&[(0, U16), (1, U16), (2, F32)], &[(0, 4)]),
+            (&[(2, F32), (0, U16)], &[(0, 4)]),
+            (&[(0, U16), (17, U16)], &[(0, 18)]),
+            (&[(0, U16), (18, U16)], &[(0, 1), (18, 1)]),
+            (&[(5, U16), (5, F32)], &[(5, 2)]),
+            (&[], &[]),
+        ];
+        for (points, expected) in cases {
+            let points: Vec<_> = points
+                .iter()
+                .map(|(number, kind)| (HOLDING, *number, *kind))
+                .collect();
+            assert_eq!(reads(&points, &limits(125, &[])), *expected, "{points:?}");
+        }
+    }
+
+    #[test]
+    fn a_read_never_crosses_a_skipped_register_and_never_splits_a_point() {
+        use DataType::{F32, U16};
+        assert_eq!(
+            reads(&[(HOLDING, 0, U16), (HOLDING, 3, U16)], &limits(125, &[(1, 2)])),
+            [(0, 1), (3, 1)]
+        );
+        assert_eq!(
+            reads(&[(HOLDING, 0, U16), (HOLDING, 1, F32)], &limits(2, &[])),
+            [(0, 1), (1, 2)]
+        );
+    }
+
+    #[test]
+    fn the_four_tables_are_read_apart() {
+        use RegisterTable::{Coil, Discrete, Input};
+        let points = [
+            (Coil, 0, DataType::Bool),
+            (Discrete, 0, DataType::Bool),
+            (Input, 0, DataType::U16),
+            (HOLDING, 0, DataType::U16),
+        ];
+        assert_eq!(reads(&points, &limits(125, &[])), [(0, 1); 4]);
+        assert_eq!(
+            reads(
+                &[(Coil, 0, DataType::Bool), (Coil, 65, DataType::Bool)],
+                &limits(125, &[])
+            ),
+            [(0, 66)]
+        );
+    }
+
+    #[test]
+    fn a_slow_point_is_read_at_every_nth_poll_only() {
+        let mut slow = point_at(HOLDING, 1, DataType::U16);
+        slow.every = 3;
+        let points = [point_at(HOLDING, 0, DataType::U16), slow];
+        let mut plans = Plans::new(&points);
+        let due: Vec<_> = (0..7)
+            .map(|poll| plans.of_poll(poll, &points, &limits(125, &[])).due.len())
+            .collect();
+        assert_eq!(due, [2, 1, 1, 2, 1, 1, 2]);
+        assert_eq!(plans.known.len(), 2);
+    }
+
+    fn any_point() -> impl Strategy<Value = Point> {
+        let table = prop::sample::select(vec![RegisterTable::Coil, RegisterTable::Input, HOLDING]);
+        let kind = prop::sample::select(vec![
+            DataType::U16,
+            DataType::F32,
+            DataType::U64,
+            DataType::String(11),
+        ]);
+        (table, 0_u16..400, kind).prop_map(|(table, number, kind)| {
+            point_at(table, number, if table.is_bits() { DataType::Bool } else { kind })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_readable_point_is_read_exactly_once_within_every_limit(
+            points in prop::collection::vec(any_point(), 0..60),
+            max_registers in 6_u16..=125,
+            max_bits in 1_u16..=200,
+            skip in prop::collection::vec((0_u16..400, 0_u16..8), 0..4),
+        ) {
+            let skip: Vec<_> = skip.into_iter().map(|(first, more)| (first, first + more)).collect();
+            let limits = ModbusLimits { max_bits, ..limits(max_registers, &skip) };
+            let plan = plan(&points, &limits, |_| true);
+            prop_assert_eq!(plan.due.len(), points.len());
+            let mut seen = vec![0; points.len()];
+            for read in &plan.reads {
+                let most = if read.table.is_bits() { max_bits } else { max_registers };
+                prop_assert!(read.count >= 1 && read.count <= most);
+                prop_assert!(!touches_skipped(read.table, u32::from(read.first), end_of(read), &limits));
+                for slot in &read.slots {
+                    seen[slot.point] += 1;
+                    prop_assert_eq!(plan.due[slot.sample], slot.point);
+                    let point = &points[slot.point];
+                    let number = read.first + slot.offset as u16;
+                    prop_assert_eq!(&point.address, &Address::Register { table: read.table, number });
+                    prop_assert!(slot.offset + usize::from(point.data_type.registers()) <= usize::from(read.count));
+                }
+            }
+            for (position, point) in points.iter().enumerate() {
+                let readable = is_readable(&span(point, position, 0).unwrap(), &limits);
+                prop_assert_eq!(seen[position], usize::from(readable));
+            }
+        }
+    }
+}

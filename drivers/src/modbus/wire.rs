@@ -1,0 +1,222 @@
+//! The way to the units of one connection: dials when it has to, paces requests, and leaves a dead address alone for a while.
+
+use std::io;
+use std::time::Duration;
+
+use model::{Connection, TransactionIds};
+
+use super::plan::Read;
+use super::transport::{Answer, Link, ReadError};
+use crate::backoff::Backoff;
+use crate::clock::SteadyClock;
+use crate::meters::ConnectionMeters;
+
+/// How long after a failed dial the next one may follow: at first, and at most.
+const FIRST_REDIAL: Duration = Duration::from_millis(200);
+const LONGEST_REDIAL: Duration = Duration::from_secs(10);
+/// So many requests in a row without an answer from anybody, and a link that had worked is doubted.
+const TIMEOUTS_UNTIL_DOUBT: u32 = 3;
+
+/// Why a request brought no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The unit did not answer in time.
+    Silent,
+    /// The gateway before the unit says that it can't reach it (exceptions 0A and 0B): the unit's fault, not the link's.
+    Unreachable,
+    /// The unit refused with this exception code.
+    Refused(u8),
+    /// The answer was not the one asked for.
+    Malformed,
+    /// There is no connection.
+    Down,
+}
+
+/// The way to the units of one connection.
+pub(crate) struct Wire {
+    name: String,
+    host: String,
+    port: u16,
+    timeout: Duration,
+    pause: Duration,
+    clock: SteadyClock,
+    link: Option<Link>,
+    /// Whether the link has brought an answer since it was dialled.
+    proven: bool,
+    /// Whether a request on the link was given up, so that its answer may still come.
+    unanswered: bool,
+    /// Requests given up since an answer came from any unit.
+    timeouts_in_a_row: u32,
+    redial: Backoff,
+    ever_up: bool,
+    /// What was last logged of the connection: that it works, or that it is down.
+    told: Option<bool>,
+    last_request_ended: Option<Duration>,
+    meters: ConnectionMeters,
+}
+
+impl Wire {
+    /// A wire that isn't connected yet; the first request dials.
+    pub(crate) fn new(
+        connection: &Connection,
+        (host, port): (&str, u16),
+        clock: SteadyClock,
+        meters: ConnectionMeters,
+    ) -> Self {
+        let seed = connection
+            .name
+            .bytes()
+            .fold(0, |seed: u64, byte| seed.wrapping_mul(31) + u64::from(byte));
+        Self {
+            name: connection.name.clone(),
+            host: host.to_owned(),
+            port,
+            timeout: connection.timeout,
+            pause: connection.pause,
+            clock,
+            link: None,
+            proven: false,
+            unanswered: false,
+            timeouts_in_a_row: 0,
+            redial: Backoff::new(FIRST_REDIAL, LONGEST_REDIAL, seed),
+            ever_up: false,
+            told: None,
+            last_request_ended: None,
+            meters,
+        }
+    }
+
+    /// Asks a unit. A link that had worked and is found broken is dialled again at once, so a server that closes after
+    /// every answer works.
+    ///
+    /// # Errors
+    /// [`Failure`], when there is no answer to use.
+    pub(crate) async fn ask(
+        &mut self,
+        unit: u8,
+        read: &Read,
+        ids: TransactionIds,
+    ) -> Result<Answer, Failure> {
+        if ids == TransactionIds::Ignore && self.unanswered {
+            // Its answer could not be told from the one that may still come.
+            self.drop_link();
+        }
+        loop {
+            if self.link.is_none() && !self.redial.may_try(self.clock.now()) {
+                return Err(Failure::Down);
+            }
+            let had_worked = self.link.is_some() && self.proven;
+            match self.ask_once(unit, read, ids).await {
+                Ok(answer) => return Ok(answer),
+                Err(ReadError::Timeout) => return Err(self.timed_out(ids)),
+                Err(ReadError::Refused(code @ (0x0a | 0x0b))) => {
+                    tracing::debug!(
+                        connection = self.name,
+                        unit,
+                        code,
+                        "the gateway cannot reach the unit"
+                    );
+                    return Err(Failure::Unreachable);
+                }
+                Err(ReadError::Refused(code)) => return Err(Failure::Refused(code)),
+                Err(ReadError::Malformed) => return Err(Failure::Malformed),
+                Err(ReadError::Lost(error)) => {
+                    self.drop_link();
+                    if !had_worked {
+                        self.went_down(&error);
+                        return Err(Failure::Down);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn ask_once(&mut self, unit: u8, read: &Read, ids: TransactionIds) -> Result<Answer, ReadError> {
+        let link = match self.link.take() {
+            Some(link) => link,
+            None => self.dial().await?,
+        };
+        let link = self.link.insert(link);
+        if let Some(ended) = self.last_request_ended.filter(|_| !self.pause.is_zero()) {
+            self.clock.reaches(ended + self.pause).await;
+        }
+        let answer = link.read(unit, read, ids, self.timeout).await;
+        self.last_request_ended = Some(self.clock.now());
+        if !matches!(answer, Err(ReadError::Lost(_) | ReadError::Timeout)) {
+            self.heard();
+        }
+        answer
+    }
+
+    async fn dial(&mut self) -> Result<Link, ReadError> {
+        let link = Link::dial(&self.host, self.port, self.timeout)
+            .await
+            .map_err(ReadError::Lost)?;
+        self.proven = false;
+        self.unanswered = false;
+        self.meters.up.set(1.0);
+        if self.ever_up {
+            self.meters.reconnects.increment(1);
+        }
+        self.ever_up = true;
+        Ok(link)
+    }
+
+    /// Whether nothing has been heard on the link for so many requests that the link itself is in doubt: its far end may have
+    /// vanished without a word. One that never brought an answer is doubted at once.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.timeouts_in_a_row >= if self.proven { TIMEOUTS_UNTIL_DOUBT } else { 1 }
+    }
+
+    /// Gives the link up, to dial anew at the next request: nothing has been heard on it for long.
+    pub(crate) fn give_up_link(&mut self) {
+        self.timeouts_in_a_row = 0;
+        self.drop_link();
+        tracing::debug!(
+            connection = self.name,
+            "nothing is heard on the connection; it is dialled again"
+        );
+    }
+
+    fn timed_out(&mut self, ids: TransactionIds) -> Failure {
+        self.unanswered = true;
+        self.timeouts_in_a_row = self.timeouts_in_a_row.saturating_add(1);
+        if ids == TransactionIds::Ignore {
+            self.drop_link();
+        }
+        Failure::Silent
+    }
+
+    fn drop_link(&mut self) {
+        self.link = None;
+        self.meters.up.set(0.0);
+    }
+
+    /// An answer came. Only that proves a link: some addresses take every connection and close it again.
+    fn heard(&mut self) {
+        self.timeouts_in_a_row = 0;
+        if self.proven {
+            return;
+        }
+        self.proven = true;
+        self.redial.succeeded();
+        if self.told != Some(true) {
+            self.told = Some(true);
+            tracing::info!(
+                connection = self.name,
+                host = self.host,
+                port = self.port,
+                "connection works"
+            );
+        }
+    }
+
+    fn went_down(&mut self, error: &io::Error) {
+        self.redial.failed(self.clock.now());
+        if self.told != Some(false) {
+            self.told = Some(false);
+            let next = "it is dialled again, ever more seldom, up to every 10 s";
+            tracing::warn!(connection = self.name, host = self.host, port = self.port, %error, "connection is down; {next}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Acknowledges messages once their samples are on disk, in the order in which they came, and only on the connection that
+//! brought them.
+//!
+//! A packet id means something on one connection only. Acknowledged on a later one, it could confirm another message that is
+//! not on disk yet, and that message would be lost; unacknowledged, the broker just sends the old one again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rumqttc::v5::mqttbytes::v5::Publish;
+use rumqttc::v5::{AsyncClient, ClientError};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+/// How long to wait when the client has no room for one more acknowledgement.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(5);
+/// How long after a message that could not be stored the broker is made to send it again.
+const REDELIVERY_PAUSE: Duration = Duration::from_secs(10);
+
+/// Which connection to the broker is the present one.
+#[derive(Debug)]
+pub(crate) struct Era(Mutex<u64>);
+
+/// A message that is on its way to the disk.
+pub(crate) struct Unacknowledged {
+    /// The message.
+    pub(crate) publish: Publish,
+    /// The era that it arrived in.
+    pub(crate) era: u64,
+    /// One for each batch that was made of it.
+    pub(crate) receipts: Vec<oneshot::Receiver<()>>,
+}
+
+enum Outcome {
+    Done,
+    NoRoom,
+}
+
+impl Era {
+    /// The first era.
+    pub(crate) fn first() -> Self {
+        Self(Mutex::new(0))
+    }
+
+    /// The present era.
+    pub(crate) fn now(&self) -> u64 {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection was made or lost: nothing that came before is acknowledged any more.
+    pub(crate) fn turn(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+    }
+
+    /// Queues the acknowledgement of a message of this era. Under the lock, so that the era can't turn in between.
+    fn acknowledge(&self, client: &AsyncClient, message: &Unacknowledged) -> Outcome {
+        let era = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *era != message.era {
+            return Outcome::Done;
+        }
+        match client.try_ack(&message.publish) {
+            Err(ClientError::TryRequest(_)) => Outcome::NoRoom,
+            Ok(()) | Err(_) => Outcome::Done,
+        }
+    }
+}
+
+/// Acknowledges what arrives on `messages` until its senders are gone. A message of which a receipt is dropped is left out, and
+/// some seconds later `redeliver` is notified.
+pub(crate) async fn acknowledge_all(
+    mut messages: mpsc::Receiver<Unacknowledged>,
+    client: AsyncClient,
+    era: Arc<Era>,
+    redeliver: Arc<Notify>,
+    connection: String,
+) {
+    let mut told = false;
+    let mut reminder: Option<tokio::task::JoinHandle<()>> = None;
+    while let Some(mut message) = messages.recv().await {
+        if all_committed(&mut message).await {
+            told = false;
+            while let Outcome::NoRoom = era.acknowledge(&client, &message) {
+                tokio::time::sleep(NO_ROOM_PAUSE).await;
+            }
+            continue;
+        }
+        if !told {
+            told = true;
+            tracing::warn!(
+                connection,
+                "a message could not be stored; it stays unacknowledged and is asked for again"
+            );
+        }
+        if reminder.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
+            let redeliver = redeliver.clone();
+            reminder = Some(tokio::spawn(async move {
+                tokio::time::sleep(REDELIVERY_PAUSE).await;
+                redeliver.notify_one();
+            }));
+        }
+    }
+    if let Some(reminder) = reminder {
+        reminder.abort();
+    }
+}
+
+async fn all_committed(message: &mut Unacknowledged) -> bool {
+    let mut all = true;
+    for receipt in message.receipts.drain(..) {
+        all &= receipt.await.is_ok();
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rumqttc::v5::MqttOptions;
+    use rumqttc::v5::mqttbytes::QoS;
+
+    fn message(packet: u16, era: u64) -> (oneshot::Sender<()>, Unacknowledged) {
+        let mut publish = Publish::new("topic", QoS::AtLeastOnce, "payload", None);
+        publish.pkid = packet;
+        let (committed, receipt) = oneshot::channel();
+        (
+            committed,
+            Unacknowledged {
+                publish,
+                era,
+                receipts: vec![receipt],
+            },
+        )
+    }
+
+    /// How many requests wait in a client's queue of four.
+    fn queued(client: &AsyncClient) -> usize {
+        let filler = Publish::new("filler", QoS::AtLeastOnce, "", None);
+        4 - (0..4).take_while(|_| client.try_ack(&filler).is_ok()).count()
+    }
+
+    async fn settle(messages: Vec<(bool, Unacknowledged, oneshot::Sender<()>)>, era: Arc<Era>) -> usize {
+        let (client, _events) = AsyncClient::new(MqttOptions::new("tested", "localhost", 1), 4);
+        let (queue, rest) = mpsc::channel(10);
+        for (on_disk, message, committed) in messages {
+            if on_disk {
+                committed.send(()).unwrap();
+            }
+            queue.send(message).await.unwrap();
+        }
+        drop(queue);
+        acknowledge_all(
+            rest,
+            client.clone(),
+            era,
+            Arc::new(Notify::new()),
+            "broker".into(),
+        )
+        .await;
+        queued(&client)
+    }
+
+    #[tokio::test]
+    async fn only_what_is_on_disk_is_acknowledged() {
+        let messages = [true, false, true].into_iter().zip(1..).map(|(on_disk, packet)| {
+            let (committed, message) = message(packet, 0);
+            (on_disk, message, committed)
+        });
+        let messages: Vec<_> = messages
+            .map(|(on_disk, message, committed)| {
+                if on_disk {
+                    return (true, message, committed);
+                }
+                // Its own sender is dropped, as when the gateway gives a delivery up.
+                (false, message, oneshot::channel().0)
+            })
+            .collect();
+        assert_eq!(settle(messages, Arc::new(Era::first())).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_message_of_an_earlier_connection_is_not_acknowledged_on_this_one() {
+        let era = Arc::new(Era::first());
+        let (committed, early) = message(1, era.now());
+        era.turn();
+        let (committed_later, late) = message(1, era.now());
+        let messages = vec![(true, early, committed), (true, late, committed_later)];
+        assert_eq!(settle(messages, era).await, 1);
+    }
+}

@@ -1,0 +1,10 @@
+//! MQTT: listens to the topics of a broker. `payload` says what a message means, `silence` who has said nothing for too long,
+//! `acks` when a message may be acknowledged.
+
+pub(crate) mod acks;
+pub(crate) mod listen;
+pub(crate) mod payload;
+pub(crate) mod silence;
+pub(crate) mod subscribe;
+#[cfg(test)]
+mod subscribe_tests;

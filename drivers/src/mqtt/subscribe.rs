@@ -1,0 +1,319 @@
+//! The loop of one broker's connection: connects with a session that the broker keeps, subscribes, and passes messages on.
+//!
+//! It never waits for the gateway, so the broker hears from it even while the disk is slow; the number of unacknowledged
+//! messages bounds what can be under way. A message beyond the connection's `max_packet_bytes` is not sent to us by an
+//! MQTT 5 broker, which was told the bound when we connected: it drops that message, and the others go on. A broker that sends it
+//! all the same is disconnected, and would send it again: then the setting has to be raised, as the log says.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use model::{Connection, ConnectionIndex, DeviceIndex, Link, Site, Unit};
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{Filter, Packet, Publish, SubAck, SubscribeReasonCode};
+use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::acks::{Era, acknowledge_all};
+use super::listen::{self, Arrival};
+use crate::backoff::Backoff;
+use crate::clock::SteadyClock;
+use crate::delivery::Delivery;
+use crate::meters::ConnectionMeters;
+
+/// How many messages the broker may send before the first of them is acknowledged.
+const UNACKNOWLEDGED_MOST: u16 = 1000;
+/// Messages that wait to be read: all that can be unacknowledged, and some of quality of service 0.
+const ARRIVALS_MOST: usize = 2 * UNACKNOWLEDGED_MOST as usize;
+/// Room for requests to the client: more than acknowledgements can be outstanding, since rumqttc sends them one at a time.
+const REQUESTS_MOST: usize = 65_536;
+/// Topics in one subscription; a thousand of the longest would burst some brokers' largest packet.
+const TOPICS_AT_ONCE: usize = 100;
+/// How long the broker keeps our session, and with it our messages, while we are away.
+const SESSION_SECONDS: u32 = 7 * 24 * 3600;
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// How long a stop may wait for the receipts of what was delivered.
+const LAST_RECEIPTS: Duration = Duration::from_secs(1);
+
+/// Listens to the devices of a broker until `stop` is cancelled.
+pub(crate) async fn run(
+    site: Arc<Site>,
+    index: ConnectionIndex,
+    devices: Vec<DeviceIndex>,
+    intake: mpsc::Sender<Delivery>,
+    stop: CancellationToken,
+) {
+    let Some(connection) = site.connections.get(index).cloned() else {
+        return;
+    };
+    let Some(options) = options(&connection) else {
+        return;
+    };
+    let (client, events) = AsyncClient::new(options, REQUESTS_MOST);
+    let era = Arc::new(Era::first());
+    let redeliver = Arc::new(Notify::new());
+    let (arrivals, arrived) = mpsc::channel(ARRIVALS_MOST);
+    let (to_acknowledge, unacknowledged) = mpsc::channel(ARRIVALS_MOST);
+    let name = connection.name.clone();
+    let acks = tokio::spawn(acknowledge_all(
+        unacknowledged,
+        client.clone(),
+        era.clone(),
+        redeliver.clone(),
+        name,
+    ));
+    let topics = topics(&site, &devices);
+    let listener = listen::run(
+        site.clone(),
+        connection.clone(),
+        devices,
+        arrived,
+        intake,
+        to_acknowledge,
+        stop.clone(),
+    );
+    let listener = tokio::spawn(listener);
+    let mut subscriber = Subscriber::new(&connection, client, era, topics, arrivals);
+    subscriber.go_on(events, &redeliver, &stop, acks).await;
+    listener.abort();
+}
+
+fn topics(site: &Site, devices: &[DeviceIndex]) -> Vec<String> {
+    let topics: BTreeSet<_> = devices
+        .iter()
+        .filter_map(|index| match &site.devices.get(*index)?.unit {
+            Unit::Topic(topic) => Some(topic.clone()),
+            Unit::Modbus(_) => None,
+        })
+        .collect();
+    topics.into_iter().collect()
+}
+
+fn options(connection: &Connection) -> Option<MqttOptions> {
+    let Link::Mqtt { host, port } = &connection.link else {
+        return None;
+    };
+    let mut options = MqttOptions::new(&connection.client_id, host, *port);
+    options
+        .set_clean_start(false)
+        .set_session_expiry_interval(Some(SESSION_SECONDS))
+        .set_manual_acks(true)
+        .set_keep_alive(KEEP_ALIVE)
+        .set_receive_maximum(Some(UNACKNOWLEDGED_MOST))
+        .set_max_packet_size(Some(connection.max_packet_bytes));
+    let mut network = options.network_options();
+    network.set_tcp_nodelay(true);
+    options.set_network_options(network);
+    if let Some(user) = &connection.user {
+        let password = connection
+            .password
+            .as_ref()
+            .map_or("", |password| password.reveal());
+        options.set_credentials(user, password);
+    }
+    Some(options)
+}
+
+struct Subscriber {
+    name: String,
+    link: Link,
+    client: AsyncClient,
+    era: Arc<Era>,
+    topics: Vec<String>,
+    /// The topics of each subscription that the broker has not answered yet.
+    unanswered: VecDeque<Vec<String>>,
+    arrivals: mpsc::Sender<Arrival>,
+    clock: SteadyClock,
+    retry: Backoff,
+    ever_up: bool,
+    is_up: bool,
+    /// What was last logged of the connection: that it works, or that it is down.
+    told: Option<bool>,
+    meters: ConnectionMeters,
+}
+
+impl Subscriber {
+    fn new(
+        connection: &Connection,
+        client: AsyncClient,
+        era: Arc<Era>,
+        topics: Vec<String>,
+        arrivals: mpsc::Sender<Arrival>,
+    ) -> Self {
+        Self {
+            name: connection.name.clone(),
+            link: connection.link.clone(),
+            client,
+            era,
+            topics,
+            unanswered: VecDeque::new(),
+            arrivals,
+            clock: SteadyClock::begin(),
+            retry: Backoff::new(FIRST_RETRY, LONGEST_RETRY, 0),
+            ever_up: false,
+            is_up: false,
+            told: None,
+            meters: ConnectionMeters::new(&connection.name),
+        }
+    }
+
+    async fn go_on(
+        &mut self,
+        mut events: EventLoop,
+        redeliver: &Notify,
+        stop: &CancellationToken,
+        acks: JoinHandle<()>,
+    ) {
+        loop {
+            // A poll may be given up only where the connection is given up with it: half a packet may have been read.
+            let event = tokio::select! {
+                () = stop.cancelled() => break,
+                () = redeliver.notified() => {
+                    self.give_up(&mut events);
+                    continue;
+                }
+                event = events.poll() => event,
+            };
+            match event {
+                Ok(Event::Incoming(packet)) => self.take(packet),
+                Ok(Event::Outgoing(_)) => {}
+                Err(error) => {
+                    self.give_up(&mut events);
+                    let wait = self.went_down(&error.to_string());
+                    tokio::select! {
+                        () = stop.cancelled() => break,
+                        () = tokio::time::sleep(wait) => {}
+                    }
+                }
+            }
+        }
+        if self.is_up {
+            self.say_goodbye(events, acks).await;
+        }
+    }
+
+    /// Leaves the present connection, if there is one; the next poll makes another.
+    fn give_up(&mut self, events: &mut EventLoop) {
+        self.era.turn();
+        // After the era has turned, so that no acknowledgement of an earlier connection is left in the queue.
+        events.clean();
+        self.unanswered.clear();
+        self.is_up = false;
+        self.meters.up.set(0.0);
+    }
+
+    fn went_down(&mut self, error: &str) -> Duration {
+        let wait = self.retry.failed(self.clock.now());
+        if self.told != Some(false) {
+            self.told = Some(false);
+            let next = "it is tried again, ever more seldom, up to every 30 s";
+            tracing::warn!(connection = self.name, link = %self.link, error, "connection to the broker is down; {next}");
+        }
+        wait
+    }
+
+    fn take(&mut self, packet: Packet) {
+        match packet {
+            Packet::ConnAck(answer) => self.came_up(answer.session_present),
+            Packet::Publish(publish) => self.pass_on(publish),
+            Packet::SubAck(answer) => self.subscribed(&answer),
+            Packet::Disconnect(reason) => {
+                tracing::warn!(connection = self.name, reason = ?reason.reason_code, "the broker ends the connection");
+            }
+            _ => {}
+        }
+    }
+
+    fn came_up(&mut self, session_present: bool) {
+        self.era.turn();
+        // A session of an earlier run may know other topics than this site has.
+        if !session_present || !self.ever_up {
+            self.subscribe();
+        }
+        if self.ever_up {
+            self.meters.reconnects.increment(1);
+        }
+        self.ever_up = true;
+        self.is_up = true;
+        self.meters.up.set(1.0);
+        if self.told != Some(true) {
+            self.told = Some(true);
+            tracing::info!(connection = self.name, link = %self.link, session_present, "connection to the broker works");
+        }
+    }
+
+    fn subscribe(&mut self) {
+        for topics in self.topics.chunks(TOPICS_AT_ONCE) {
+            let filters = topics.iter().map(|topic| Filter::new(topic, QoS::AtLeastOnce));
+            match self.client.try_subscribe_many(filters) {
+                Ok(()) => self.unanswered.push_back(topics.to_vec()),
+                Err(error) => {
+                    let first = topics.first();
+                    tracing::error!(connection = self.name, ?first, %error, "cannot subscribe; these devices stay silent");
+                }
+            }
+        }
+    }
+
+    fn subscribed(&mut self, answer: &SubAck) {
+        // An answer that grants something shows that the connection is good for more than connecting.
+        self.retry.succeeded();
+        let topics = self.unanswered.pop_front().unwrap_or_default();
+        for (topic, code) in topics.iter().zip(&answer.return_codes) {
+            if !matches!(code, SubscribeReasonCode::Success(_)) {
+                let next = "its devices stay silent until the broker's access list allows it";
+                tracing::error!(
+                    connection = self.name,
+                    topic,
+                    ?code,
+                    "the broker refuses a topic; {next}"
+                );
+            }
+        }
+    }
+
+    fn pass_on(&mut self, publish: Publish) {
+        self.retry.succeeded();
+        self.meters.messages.increment(1);
+        let arrival = Arrival {
+            publish,
+            era: self.era.now(),
+            at: Timestamp::now(),
+        };
+        if self.arrivals.try_send(arrival).is_err() {
+            // Only messages of quality of service 0 can be that many, and those may be lost.
+            self.meters.messages_dropped.increment(1);
+        }
+    }
+
+    /// Sends the acknowledgements of what is stored within a moment, then disconnects; the broker keeps the session.
+    async fn say_goodbye(&mut self, mut events: EventLoop, acks: JoinHandle<()>) {
+        let goodbye = async {
+            let mut acks = acks;
+            loop {
+                tokio::select! {
+                    _ = &mut acks => break,
+                    event = events.poll() => if event.is_err() { return },
+                }
+            }
+            if self.client.try_disconnect().is_ok() {
+                while !matches!(
+                    events.poll().await,
+                    Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) | Err(_)
+                ) {}
+            }
+        };
+        if tokio::time::timeout(LAST_RECEIPTS, goodbye).await.is_err() {
+            tracing::debug!(
+                connection = self.name,
+                "stopped without waiting longer; unacknowledged messages come again"
+            );
+        }
+    }
+}

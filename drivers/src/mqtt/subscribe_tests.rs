@@ -1,0 +1,319 @@
+//! The MQTT loop against mosquitto: what is acknowledged, what comes again, and who is silent.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Batch, Connection, DataType, DeviceIndex, Link, Missing, Reading, Site, Unit, Value};
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::{AsyncClient, Event, MqttOptions};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::test_site::{connection, point_in_json, profile, site};
+use crate::{Delivery, Drivers, start};
+
+const MOSQUITTO: &str = "/usr/sbin/mosquitto";
+
+/// A broker of a test's own; ends with it.
+struct Broker {
+    process: Child,
+    port: u16,
+    folder: std::path::PathBuf,
+}
+
+impl Broker {
+    /// Starts one on a free port, and waits until it listens.
+    async fn start(test: &str) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let folder = std::env::temp_dir().join(format!("drivers-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let settings = folder.join("mosquitto.conf");
+        std::fs::write(
+            &settings,
+            format!("listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"),
+        )
+        .unwrap();
+        let process = Command::new(MOSQUITTO)
+            .arg("-c")
+            .arg(&settings)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("mosquitto is installed (apt-get install mosquitto)");
+        let broker = Self {
+            process,
+            port,
+            folder,
+        };
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        broker
+    }
+
+    fn connection(&self) -> Connection {
+        connection(Link::Mqtt {
+            host: "127.0.0.1".into(),
+            port: self.port,
+        })
+    }
+
+    /// Publishes messages with quality of service 1 and waits until the broker has them all.
+    async fn publish(&self, topic: &str, messages: &[&[u8]]) {
+        let mut options = MqttOptions::new("publisher", "127.0.0.1", self.port);
+        options.set_max_packet_size(Some(1_000_000));
+        let (client, mut events) = AsyncClient::new(options, 100);
+        for message in messages {
+            client
+                .publish(topic, QoS::AtLeastOnce, false, message.to_vec())
+                .await
+                .unwrap();
+        }
+        let mut confirmed = 0;
+        while confirmed < messages.len() {
+            if let Event::Incoming(rumqttc::v5::Incoming::PubAck(_)) = events.poll().await.unwrap() {
+                confirmed += 1;
+            }
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+struct Running {
+    deliveries: mpsc::Receiver<Delivery>,
+    drivers: Drivers,
+    stop: CancellationToken,
+}
+
+fn run(site: Site, room: usize) -> Running {
+    let (intake, deliveries) = mpsc::channel(room);
+    let stop = CancellationToken::new();
+    let drivers = start(Arc::new(site), intake, stop.clone());
+    Running {
+        deliveries,
+        drivers,
+        stop,
+    }
+}
+
+impl Running {
+    async fn next(&mut self) -> Delivery {
+        tokio::time::timeout(Duration::from_secs(20), self.deliveries.recv())
+            .await
+            .expect("a batch in time")
+            .unwrap()
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        // What is still on its way is given up, as by a gateway that is told to end.
+        drop(self.deliveries);
+        self.drivers.stopped().await;
+    }
+}
+
+/// A site with devices on these topics, whose one point is `/v`; its intervals are so long that nobody is silent.
+fn listening(broker: &Broker, topics: &[&str]) -> Site {
+    let broker = Connection {
+        interval: Duration::from_secs(600),
+        ..broker.connection()
+    };
+    let profile = profile(vec![point_in_json("/v", DataType::F64)]);
+    site(
+        broker,
+        topics
+            .iter()
+            .map(|topic| (Unit::Topic((*topic).into()), profile.clone())),
+    )
+}
+
+fn value(batch: &Batch) -> f64 {
+    let good = batch.samples[0].reading.good().and_then(Value::as_number);
+    good.unwrap_or_else(|| panic!("{batch:?}"))
+}
+
+/// Publishes until the site's subscription is there, which is when the first message comes through.
+async fn until_heard(broker: &Broker, running: &mut Running, topic: &str) {
+    loop {
+        broker.publish(topic, &[br#"{"v": 0}"#]).await;
+        if let Ok(Some(delivery)) =
+            tokio::time::timeout(Duration::from_millis(200), running.deliveries.recv()).await
+        {
+            assert_eq!(value(&delivery.batch), 0.0);
+            delivery.receipt.unwrap().committed();
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_stored_before_a_stop_comes_again_and_what_was_stored_does_not() {
+    let broker = Broker::start("stored").await;
+    let mut first = run(listening(&broker, &["a"]), 100);
+    until_heard(&broker, &mut first, "a").await;
+    let messages: Vec<_> = (1..=6)
+        .map(|number| format!(r#"{{"v": {number}}}"#).into_bytes())
+        .collect();
+    broker
+        .publish("a", &messages.iter().map(Vec::as_slice).collect::<Vec<_>>())
+        .await;
+    let mut given_up = Vec::new();
+    for number in 1..=6 {
+        let delivery = first.next().await;
+        assert_eq!(value(&delivery.batch), f64::from(number));
+        match number {
+            1..=3 => delivery.receipt.unwrap().committed(),
+            _ => given_up.push(delivery),
+        }
+    }
+    drop(given_up);
+    first.stop().await;
+    let mut second = run(listening(&broker, &["a"]), 100);
+    for number in 4..=6 {
+        let delivery = second.next().await;
+        assert_eq!(value(&delivery.batch), f64::from(number));
+        delivery.receipt.unwrap().committed();
+    }
+    broker.publish("a", &[br#"{"v": 7}"#]).await;
+    assert_eq!(value(&second.next().await.batch), 7.0);
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_intake_loses_no_message() {
+    let broker = Broker::start("full").await;
+    let mut running = run(listening(&broker, &["a"]), 1);
+    until_heard(&broker, &mut running, "a").await;
+    let messages: Vec<_> = (1..=200)
+        .map(|number| format!(r#"{{"v": {number}}}"#).into_bytes())
+        .collect();
+    broker
+        .publish("a", &messages.iter().map(Vec::as_slice).collect::<Vec<_>>())
+        .await;
+    for number in 1..=200 {
+        let delivery = running.next().await;
+        assert_eq!(value(&delivery.batch), f64::from(number));
+        delivery.receipt.unwrap().committed();
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn devices_that_share_a_topic_are_each_given_their_points() {
+    let broker = Broker::start("shared").await;
+    let mut site = listening(&broker, &["both", "both"]);
+    let mut devices: Vec<_> = site.devices.values().cloned().collect();
+    devices[1].profile = profile(vec![point_in_json("/w", DataType::F64)]);
+    site.devices = model::Dense::new(devices);
+    let mut running = run(site, 100);
+    let delivery = loop {
+        broker.publish("both", &[br#"{"v": 1, "w": 2}"#]).await;
+        if let Ok(delivery) =
+            tokio::time::timeout(Duration::from_millis(200), running.deliveries.recv()).await
+        {
+            break delivery.unwrap();
+        }
+    };
+    let other = running.next().await;
+    assert_eq!(
+        (delivery.batch.device, value(&delivery.batch)),
+        (DeviceIndex(0), 1.0)
+    );
+    assert_eq!((other.batch.device, value(&other.batch)), (DeviceIndex(1), 2.0));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_beyond_the_bound_is_left_out_and_the_next_one_comes() {
+    let broker = Broker::start("large").await;
+    let mut running = run(listening(&broker, &["a"]), 100);
+    until_heard(&broker, &mut running, "a").await;
+    let large = format!(r#"{{"v": 1, "padding": "{}"}}"#, "x".repeat(200_000)).into_bytes();
+    let below = format!(r#"{{"v": 2, "padding": "{}"}}"#, "x".repeat(90_000)).into_bytes();
+    broker.publish("a", &[&large, &below, br#"{"v": 3}"#]).await;
+    for expected in [2.0, 3.0] {
+        let delivery = running.next().await;
+        assert_eq!(value(&delivery.batch), expected);
+        delivery.receipt.unwrap().committed();
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_malformed_and_the_next_message_counts() {
+    let broker = Broker::start("malformed").await;
+    let mut running = run(listening(&broker, &["a"]), 100);
+    until_heard(&broker, &mut running, "a").await;
+    broker
+        .publish("a", &[b"{\"v\": 1", b"\xff\xfe", br#"{"w": 1}"#, br#"{"v": 4}"#])
+        .await;
+    let (malformed, absent) = (Missing::Malformed, Missing::Absent);
+    for expected in [malformed, malformed, absent] {
+        assert_eq!(
+            running.next().await.batch.samples[0].reading,
+            Reading::Missing(expected)
+        );
+    }
+    assert_eq!(value(&running.next().await.batch), 4.0);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_that_says_nothing_is_silent_even_when_its_broker_is_not_there() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let nowhere = connection(Link::Mqtt {
+        host: "127.0.0.1".into(),
+        port,
+    });
+    let profile = profile(vec![point_in_json("/v", DataType::F64)]);
+    let mut running = run(site(nowhere, [(Unit::Topic("a".into()), profile)]), 100);
+    let first = running.next().await.batch;
+    let second = running.next().await.batch;
+    for batch in [&first, &second] {
+        assert_eq!(batch.samples[0].reading, Reading::Missing(Missing::NoAnswer));
+    }
+    assert!(first.at < second.at);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_broker_comes_back_with_nothing_we_are_subscribed_again() {
+    let mut broker = Broker::start("restart").await;
+    let mut running = run(listening(&broker, &["a"]), 100);
+    until_heard(&broker, &mut running, "a").await;
+    broker.process.kill().unwrap();
+    broker.process.wait().unwrap();
+    // The same port, and no memory of any session.
+    broker.process = Command::new(MOSQUITTO)
+        .arg("-c")
+        .arg(broker.folder.join("mosquitto.conf"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while tokio::net::TcpStream::connect(("127.0.0.1", broker.port))
+        .await
+        .is_err()
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    until_heard(&broker, &mut running, "a").await;
+    running.stop().await;
+}

@@ -1,0 +1,5 @@
+//! Alarms: a rule's condition on one device, with a life of its own. All of it is pure: `now` is an argument.
+
+mod alarm;
+
+pub use alarm::{Alarm, AlarmState, Delays, Edge, Level, Phase, SetAside};

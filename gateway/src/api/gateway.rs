@@ -1,0 +1,92 @@
+//! The gateway itself: the site, how devices answer, and how telemetry goes.
+
+use std::collections::HashMap;
+use std::sync::PoisonError;
+
+use axum::Json;
+use axum::extract::State as Extract;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Shared, State};
+use crate::live::DeviceState;
+use crate::view::rfc3339;
+
+/// The gateway as it is now.
+#[utoipa::path(get, path = "/api/v1/gateway", responses((status = 200, body = Object, description = "Site, version, points, devices, telemetry, who is on duty")))]
+pub async fn show(Extract(shared): State) -> Json<Value> {
+    Json(view(&shared, Timestamp::now()))
+}
+
+/// The gateway as it is at `now`; also the event `gateway`.
+pub fn view(shared: &Shared, now: Timestamp) -> Value {
+    let timezone = &shared.site.timezone;
+    let (points, devices) = counts(shared);
+    let state = |state: DeviceState| devices.get(&state).copied().unwrap_or(0);
+    let history = shared.history.lock().unwrap_or_else(PoisonError::into_inner).oldest();
+    let unsent = shared.records.lock().unwrap_or_else(PoisonError::into_inner).unsent();
+    json!({
+        "site": { "id": shared.site.id, "name": shared.site.name, "timezone": timezone.iana_name() },
+        "version": env!("CARGO_PKG_VERSION"),
+        "started_at": rfc3339(shared.started_at, timezone),
+        "at": rfc3339(now, timezone),
+        "points": { "total": shared.site.point_count(), "good": points },
+        "devices": {
+            "total": shared.site.devices.len(),
+            "ok": state(DeviceState::Ok),
+            "degraded": state(DeviceState::Degraded),
+            "offline": state(DeviceState::Offline),
+            "unknown": state(DeviceState::Unknown),
+            "out_of_service": state(DeviceState::OutOfService),
+        },
+        "telemetry": {
+            "destinations": destinations(shared),
+            "history": { "oldest_at": history.ok().flatten().map(|at| rfc3339(at, timezone)) },
+        },
+        "notices": match unsent {
+            Ok((count, error)) => json!({ "unsent": count, "error": error }),
+            Err(error) => json!({ "unsent": null, "error": error.to_string() }),
+        },
+        "on_duty": on_duty(shared, now),
+    })
+}
+
+fn counts(shared: &Shared) -> (usize, HashMap<DeviceState, usize>) {
+    let live = shared.live.read().unwrap_or_else(PoisonError::into_inner);
+    let mut good = 0;
+    let mut devices = HashMap::new();
+    for device in shared.site.devices.ids() {
+        *devices.entry(live.state(device)).or_insert(0) += 1;
+        good += live.points_of(device).filter(|(_, point)| point.reading.is_good()).count();
+    }
+    (good, devices)
+}
+
+fn destinations(shared: &Shared) -> Vec<Value> {
+    let Some((destination, stand)) = &shared.delivery else { return Vec::new() };
+    let stand = stand.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let state = match (&stand.error, stand.last_written_at) {
+        (Some(_), _) => "failing",
+        (None, None) => "waiting",
+        (None, Some(_)) => "ok",
+    };
+    vec![json!({
+        "name": destination.name,
+        "kind": destination.kind,
+        "state": state,
+        "pending_bytes": stand.pending.bytes,
+        "last_written_at": stand.last_written_at.map(|at| rfc3339(at, &shared.site.timezone)),
+        "error": stand.error,
+    })]
+}
+
+fn on_duty(shared: &Shared, now: Timestamp) -> Vec<Value> {
+    let time = now.to_zoned_datetime(shared.site.timezone.clone()).time();
+    let shifts = shared.site.roster.iter().filter(|shift| shift.covers(time));
+    shifts
+        .map(|shift| {
+            let hours = |time: jiff::civil::Time| time.strftime("%H:%M").to_string();
+            json!({ "person": shift.person, "role": shift.role, "phone": shift.phone, "from": hours(shift.from), "to": hours(shift.to) })
+        })
+        .collect()
+}

@@ -1,0 +1,107 @@
+//! The HTTP side: one file a resource. It looks down on the other rooms; none of them knows it.
+
+mod alarms;
+mod body;
+mod devices;
+mod error;
+mod events;
+mod gateway;
+mod health;
+mod history;
+mod lists;
+mod openapi;
+mod page;
+mod profiles;
+mod rules;
+mod tickets;
+
+use std::sync::{Arc, Mutex, RwLock};
+
+use ::rules::Rules;
+use axum::Router;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use metrics_exporter_prometheus::PrometheusHandle;
+use model::Site;
+use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
+
+use crate::desk::{Changed, DeskHandle};
+use crate::live::Live;
+use crate::store::{HistoryReader, RecordsReader};
+use crate::telemetry::DeliveryStand;
+use crate::tickets::WorkCalendar;
+
+pub use events::Hub;
+pub use openapi::document;
+
+/// What the HTTP side looks at.
+pub struct Shared {
+    /// The site.
+    pub site: Arc<Site>,
+    /// Its rules.
+    pub rules: Arc<Rules>,
+    /// Working days and the zone.
+    pub calendar: Arc<WorkCalendar>,
+    /// The newest samples.
+    pub live: Arc<RwLock<Live>>,
+    /// Alarms.
+    pub board: crate::desk::Board,
+    /// Where people's actions go.
+    pub desk: DeskHandle,
+    /// Stored tickets.
+    pub records: Arc<Mutex<RecordsReader>>,
+    /// Local history.
+    pub history: Arc<Mutex<HistoryReader>>,
+    /// How delivery goes; none without a database.
+    pub delivery: Option<(DestinationName, Arc<Mutex<DeliveryStand>>)>,
+    /// Everybody who listens to events.
+    pub hub: Hub,
+    /// Renders `/metrics`.
+    pub metrics: PrometheusHandle,
+    /// When the gateway started.
+    pub started_at: Timestamp,
+    /// Ends what would otherwise never end.
+    pub stop: CancellationToken,
+}
+
+/// A destination as people know it.
+#[derive(Clone, Debug)]
+pub struct DestinationName {
+    /// Its name.
+    pub name: String,
+    /// `v1` or `v2`.
+    pub kind: &'static str,
+}
+
+type State = axum::extract::State<Arc<Shared>>;
+
+/// All routes.
+pub fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::serve))
+        .route("/api/v1/gateway", get(gateway::show))
+        .route("/api/v1/profiles", get(profiles::list))
+        .route("/api/v1/rules", get(rules::list))
+        .route("/api/v1/devices", get(devices::list))
+        .route("/api/v1/devices/{id}", get(devices::show))
+        .route("/api/v1/devices/{id}/history", get(history::show))
+        .route("/api/v1/alarms", get(alarms::list))
+        .route("/api/v1/alarms/{id}", get(alarms::show))
+        .route("/api/v1/alarms/{id}/{action}", post(alarms::act))
+        .route("/api/v1/tickets", get(tickets::list).post(tickets::report))
+        .route("/api/v1/tickets/{id}", get(tickets::show))
+        .route("/api/v1/tickets/{id}/{action}", post(tickets::act))
+        .route("/api/v1/events", get(events::listen))
+        .fallback(page::serve)
+        .layer(CompressionLayer::new().gzip(true))
+        .with_state(shared)
+}
+
+/// Keeps listeners up to date until the gateway stops.
+pub async fn publish(shared: Arc<Shared>, changed: tokio::sync::broadcast::Receiver<Changed>) {
+    events::publish(shared, changed).await;
+}

@@ -1,0 +1,46 @@
+//! `/openapi.json`: all of the HTTP side, generated from the code.
+
+use axum::Json;
+use utoipa::OpenApi;
+
+use super::lists::List;
+use crate::view::{AlarmView, ClockView, DeviceView, PointView, StepView, TextView, TicketView, WebhookView};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "facility-gateway", description = "The facility-monitoring gateway. Errors are RFC 9457 problem details; times RFC 3339 with offset."),
+    paths(
+        super::health::alive,
+        super::health::ready,
+        super::health::metrics,
+        super::gateway::show,
+        super::profiles::list,
+        super::rules::list,
+        super::devices::list,
+        super::devices::show,
+        super::history::show,
+        super::alarms::list,
+        super::alarms::show,
+        super::alarms::act,
+        super::tickets::list,
+        super::tickets::report,
+        super::tickets::show,
+        super::tickets::act,
+        super::events::listen,
+    ),
+    components(schemas(
+        DeviceView, PointView, AlarmView, TicketView, ClockView, StepView, TextView, WebhookView,
+        List<DeviceView>, List<AlarmView>, List<TicketView>
+    ))
+)]
+struct Document;
+
+/// The document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// Serves it.
+pub async fn serve() -> Json<utoipa::openapi::OpenApi> {
+    Json(document())
+}

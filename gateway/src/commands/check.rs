@@ -1,0 +1,31 @@
+//! `check`: everything that is wrong with a site.
+
+use std::path::Path;
+
+use super::{WRONG, site};
+
+/// Prints every fault, `file:line:column: text`, or what the site has.
+pub fn run(path: &Path) -> u8 {
+    let checked = match site::read(path, site::environment()) {
+        Ok(checked) => checked,
+        Err(reason) => {
+            eprintln!("facility-gateway: {reason}");
+            return WRONG;
+        }
+    };
+    for fault in &checked.faults {
+        println!("{fault}");
+    }
+    if checked.faults.is_empty() {
+        println!(
+            "{}: {} devices, {} points, {} rules: nothing is wrong",
+            path.display(),
+            checked.site.devices.len(),
+            checked.site.point_count(),
+            checked.rules.iter().count()
+        );
+        return 0;
+    }
+    eprintln!("{} faults", checked.faults.len());
+    WRONG
+}

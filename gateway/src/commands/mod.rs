@@ -1,0 +1,152 @@
+//! What each command does: one file a command.
+
+mod check;
+mod demo;
+mod run;
+mod simulate;
+mod site;
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Shows everything: the demo site (or yours) simulated, with the gateway, until Ctrl-C.
+    Demo {
+        /// Your site's folder; the demo site unless given.
+        #[arg(long, value_name = "DIR")]
+        site: Option<PathBuf>,
+        /// Where the gateway listens; a free port unless given.
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+        /// Where the simulator's control API listens; a free port unless given.
+        #[arg(long, value_name = "ADDR")]
+        control: Option<SocketAddr>,
+        /// Where the gateway keeps its data; a fresh temporary folder unless given.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// Runs the gateway for a site.
+    Run {
+        /// The site's folder.
+        #[arg(long, value_name = "DIR")]
+        site: PathBuf,
+        /// Where the gateway keeps its data; the folder `data` in the site's unless given.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Ends when standard input does: for a parent that may be killed.
+        #[arg(long, hide = true)]
+        end_with_input: bool,
+    },
+    /// Says everything that is wrong with a site.
+    Check {
+        /// The site's folder.
+        #[arg(long, value_name = "DIR")]
+        site: PathBuf,
+    },
+    /// Serves every device of a site as a simulated one, until Ctrl-C.
+    Simulate {
+        /// The site's folder.
+        #[arg(long, value_name = "DIR")]
+        site: PathBuf,
+        /// Moves every connection to free loopback ports, and writes the moved site to this folder.
+        #[arg(long, value_name = "OUT")]
+        local: Option<PathBuf>,
+        /// Where the control API listens; it is off unless given.
+        #[arg(long, value_name = "ADDR")]
+        control: Option<SocketAddr>,
+        /// Appends a JSON line for each answered read and each published message.
+        #[arg(long, value_name = "FILE")]
+        served: Option<PathBuf>,
+        /// Ends when standard input does: for a parent that may be killed.
+        #[arg(long, hide = true)]
+        end_with_input: bool,
+    },
+}
+
+/// Exit codes of the contract: what was asked about is wrong; could not start. Clap itself exits with 2 for usage.
+const WRONG: u8 = 1;
+const NOT_STARTED: u8 = 3;
+
+/// Does what was asked.
+pub fn run(command: Command) -> ExitCode {
+    let code = match command {
+        Command::Check { site } => check::run(&site),
+        Command::Run { site, data, end_with_input } => {
+            start_logging();
+            blocking(end_with_input, |stop| run::run(site, data, stop))
+        }
+        Command::Simulate { site, local, control, served, end_with_input } => {
+            start_logging();
+            let options = simulator::Options { local, control, served };
+            blocking(end_with_input, |stop| simulate::run(site, options, stop))
+        }
+        Command::Demo { site, listen, control, data } => {
+            blocking(false, |stop| demo::run(demo::Asked { site, listen, control, data }, stop))
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// Runs a command on a runtime of its own, until it ends or is asked to by Ctrl-C, SIGTERM, or its parent's end.
+fn blocking<F: Future<Output = u8>>(end_with_input: bool, work: impl FnOnce(CancellationToken) -> F) -> u8 {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return not_started(&format!("the async runtime: {error}")),
+    };
+    let stop = CancellationToken::new();
+    if end_with_input {
+        let stop = stop.clone();
+        // A thread, not a task: nothing can interrupt a read of standard input, and nothing need wait for it.
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            stop.cancel();
+        });
+    }
+    runtime.block_on(async {
+        let signalled = stop.clone();
+        tokio::spawn(async move {
+            wait_for_signal().await;
+            signalled.cancel();
+        });
+        work(stop).await
+    })
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+/// Logs to standard error, `info` and worse unless `RUST_LOG` says otherwise.
+fn start_logging() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+/// Says why something could not start.
+fn not_started(reason: &str) -> u8 {
+    eprintln!("facility-gateway: could not start: {reason}");
+    NOT_STARTED
+}

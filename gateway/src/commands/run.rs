@@ -1,0 +1,49 @@
+//! `run`: the daemon.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gateway::daemon::Daemon;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::{not_started, site};
+
+/// Runs the gateway for a site until it is asked to end.
+pub async fn run(path: PathBuf, data: Option<PathBuf>, stop: CancellationToken) -> u8 {
+    let checked = match site::read(&path, site::environment()) {
+        Ok(checked) => checked,
+        Err(reason) => return not_started(&reason),
+    };
+    if !checked.faults.is_empty() {
+        site::print_faults(&checked.faults);
+        return not_started(&format!("{}: {} faults in the site", path.display(), checked.faults.len()));
+    }
+    let metrics = match recorder() {
+        Ok(metrics) => metrics,
+        Err(reason) => return not_started(&reason),
+    };
+    let data = data.unwrap_or_else(|| path.join("data"));
+    let (devices, points) = (checked.site.devices.len(), checked.site.point_count());
+    let daemon = Daemon::start(Arc::new(checked.site), Arc::new(checked.rules), &data, metrics, stop).await;
+    match daemon {
+        Ok(daemon) => {
+            // The one line on standard output: a parent that gave port 0 reads the address from it.
+            println!("listening on http://{}", daemon.address);
+            info!(devices, points, address = %daemon.address, data = %data.display(), "the gateway runs");
+            daemon.run().await;
+            0
+        }
+        Err(error) => not_started(&error.to_string()),
+    }
+}
+
+/// The recorder of metrics, before anything registers one.
+fn recorder() -> Result<PrometheusHandle, String> {
+    let seconds = [0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)
+        .and_then(|builder| builder.install_recorder())
+        .map_err(|error| format!("metrics: {error}"))
+}

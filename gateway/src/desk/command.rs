@@ -1,0 +1,128 @@
+//! What people and the courier ask of the desk, and what it answers.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::draft::Report;
+use crate::alarms::Alarm;
+use crate::tickets::{Action, Refusal, Ticket};
+
+/// What is asked of the desk.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// A person does something to an alarm.
+    Alarm {
+        /// Its id.
+        id: String,
+        /// What.
+        act: AlarmAct,
+        /// Who.
+        by: String,
+    },
+    /// A person does something to a ticket.
+    Ticket {
+        /// Its id.
+        id: String,
+        /// What.
+        action: Action,
+        /// Who.
+        by: String,
+        /// What was said.
+        note: Option<String>,
+    },
+    /// A person reports something.
+    Report(Report),
+    /// The courier sent a notice.
+    NoticeSent {
+        /// Which.
+        key: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The courier could not.
+    NoticeFailed {
+        /// Which.
+        key: String,
+        /// Why.
+        reason: String,
+        /// When to try again.
+        next_at: Timestamp,
+    },
+}
+
+/// What a person does to an alarm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlarmAct {
+    /// Has seen it.
+    Acknowledge,
+    /// Sets it aside for a while.
+    Shelve {
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// Takes it back.
+    Unshelve,
+    /// Resets a latched one.
+    Reset,
+    /// Takes it out of service for a while.
+    OutOfService {
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// Puts it back into service.
+    InService,
+}
+
+/// What the desk answers once it is written.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The alarm as it is now.
+    Alarm(Arc<Alarm>),
+    /// The ticket as it is now.
+    Ticket(Arc<Ticket>),
+    /// It is noted.
+    Noted,
+}
+
+/// Why the desk did not do it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Denied {
+    /// There is no such alarm or ticket.
+    #[error("there is no {what} {id}")]
+    Unknown {
+        /// `alarm` or `ticket`.
+        what: &'static str,
+        /// Which.
+        id: String,
+    },
+    /// The standard has no such row.
+    #[error("the service standard has no row {0}")]
+    UnknownRow(String),
+    /// The ticket does not allow it.
+    #[error("{refusal}")]
+    Ticket {
+        /// Why.
+        refusal: Refusal,
+        /// The ticket as it is.
+        ticket: Arc<Ticket>,
+    },
+    /// The alarm does not allow it.
+    #[error("{reason}")]
+    Alarm {
+        /// Why.
+        reason: String,
+        /// The alarm as it is.
+        alarm: Arc<Alarm>,
+    },
+    /// It could not be written; nothing has changed.
+    #[error("it could not be stored, nothing has changed: {0}")]
+    NotStored(String),
+    /// The desk has too much to do, or is stopping.
+    #[error("the gateway is too busy to take it: try again")]
+    Busy,
+}

@@ -1,0 +1,585 @@
+//! What should change when a rule says something, time passes, or a person acts: alarms, tickets and notices together.
+//!
+//! Pure: a [`Draft`] is worked out over what is known, `now` is an argument, and what comes out is a [`Change`] that is written whole
+//! or not at all. Nothing here has been done until it is written.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::{Severity, Standard, Text};
+
+use crate::alarms::{Alarm, AlarmState, Delays, Edge, Level, Phase};
+use crate::notices::Notice;
+use crate::tickets::{
+    Action, ClockKind, ComesBack, GATEWAY, Opening, Origin, Refusal, Ticket, TicketBook, Witness, WorkCalendar, year_of,
+};
+
+/// What is known: every alarm that ever was anything but normal, and the tickets that still matter.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Alarms by id.
+    pub alarms: HashMap<String, Arc<Alarm>>,
+    /// Tickets.
+    pub tickets: TicketBook,
+}
+
+/// What is to be written, in one transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Alarms that changed, each with whether that must be kept over a restart.
+    pub alarms: Vec<(Arc<Alarm>, bool)>,
+    /// Tickets that are new or changed.
+    pub tickets: Vec<Arc<Ticket>>,
+    /// What people are to be told.
+    pub notices: Vec<Notice>,
+}
+
+impl Change {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.alarms.is_empty() && self.tickets.is_empty() && self.notices.is_empty()
+    }
+
+    /// Whether there is something that must be on disk.
+    pub fn must_be_written(&self) -> bool {
+        !self.tickets.is_empty() || !self.notices.is_empty() || self.alarms.iter().any(|(_, keep)| *keep)
+    }
+}
+
+/// A rule as alarms and tickets see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watch {
+    /// Its id.
+    pub rule: String,
+    /// How urgent.
+    pub severity: Severity,
+    /// How long a level must last.
+    pub delays: Delays,
+    /// The row of the standard that its ticket takes; none: no ticket.
+    pub standard: Option<String>,
+}
+
+/// What an alarm is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The device; none for the gateway itself.
+    pub device: Option<String>,
+    /// Its class.
+    pub class: Option<String>,
+}
+
+/// A change in the making.
+pub struct Draft<'state> {
+    state: &'state State,
+    standard: &'state Standard,
+    calendar: &'state WorkCalendar,
+    alarms: BTreeMap<String, Alarm>,
+    tickets: BTreeMap<String, Ticket>,
+    notices: Vec<Notice>,
+    next_number: u64,
+}
+
+/// The id of a rule's alarm on a device: one for each pair.
+pub fn alarm_id(rule: &str, device: Option<&str>) -> String {
+    format!("{}.{rule}", device.unwrap_or(GATEWAY))
+}
+
+impl<'state> Draft<'state> {
+    /// A draft over what is known.
+    pub fn new(state: &'state State, standard: &'state Standard, calendar: &'state WorkCalendar) -> Self {
+        let next_number = state.tickets.next_number();
+        Self {
+            state,
+            standard,
+            calendar,
+            alarms: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            notices: Vec::new(),
+            next_number,
+        }
+    }
+
+    /// A rule says a level of a device at `at`. `summary` is asked only when the alarm is raised.
+    pub fn level(
+        &mut self,
+        watch: &Watch,
+        subject: &Subject,
+        level: Level,
+        at: Timestamp,
+        summary: impl FnOnce() -> Text,
+    ) {
+        let id = alarm_id(&watch.rule, subject.device.as_deref());
+        if !self.know(&id) {
+            if level != Level::Holds {
+                return;
+            }
+            self.alarms.insert(id.clone(), new_alarm(id.clone(), watch, subject, at));
+        }
+        let Some(alarm) = self.alarms.get_mut(&id) else { return };
+        let was_known = alarm.known;
+        let edge = alarm.take(level, at, watch.delays);
+        if was_known != alarm.known {
+            let unknown = !alarm.known;
+            self.ticket_of(&id, |ticket| ticket.set_unknown(unknown, at));
+        }
+        self.edge(&id, watch, edge, at, summary);
+    }
+
+    /// Time passes for an alarm.
+    pub fn tick(&mut self, id: &str, watch: &Watch, now: Timestamp, summary: impl FnOnce() -> Text) {
+        if !self.know(id) {
+            return;
+        }
+        let Some(alarm) = self.alarms.get_mut(id) else { return };
+        let called = alarm.calls_people();
+        let edge = alarm.tick(now, watch.delays);
+        let calls_now = !called && alarm.calls_people() && alarm.is_active();
+        match edge {
+            None if calls_now => self.call(id, watch, now, now),
+            edge => self.edge(id, watch, edge, now, summary),
+        }
+    }
+
+    /// Clocks that ran out by `now`: people are told of each once.
+    pub fn clocks(&mut self, now: Timestamp) {
+        for (id, kind) in self.state.tickets.ran_out(now, self.calendar) {
+            self.overdue(&id, kind, now);
+        }
+    }
+
+    /// A person does something to a ticket.
+    ///
+    /// # Errors
+    /// The ticket's state, or what the telemetry says, does not allow it; nothing changes.
+    pub fn act(
+        &mut self,
+        ticket: &Ticket,
+        action: &Action,
+        by: &str,
+        note: Option<String>,
+        now: Timestamp,
+    ) -> Result<Ticket, Refusal> {
+        let mut ticket = ticket.clone();
+        ticket.act(action, by, note, self.witness(&ticket), now)?;
+        if matches!(action, Action::Accept | Action::Arrive)
+            && let Some(alarm) = ticket.alarm.clone()
+        {
+            self.change_alarm(&alarm, Alarm::acknowledge);
+        }
+        if *action == Action::Reopen {
+            self.notices.push(Notice::reopened(&ticket, now));
+        }
+        self.tickets.insert(ticket.id.clone(), ticket.clone());
+        Ok(ticket)
+    }
+
+    /// A person reports something: a new ticket. `None` if the standard has no such row.
+    pub fn report(&mut self, report: Report, now: Timestamp) -> Option<Ticket> {
+        let standard = self.standard;
+        let row = standard.deadlines.get(&report.standard)?;
+        let opening = Opening {
+            number: self.take_number(),
+            year: year_of(now, self.calendar),
+            device: report.device,
+            alarm: None,
+            origin: Origin::Person,
+            severity: report.severity,
+            summary: report.summary,
+            reporter: report.reporter,
+            previous: None,
+            by: report.by,
+        };
+        let ticket = Ticket::open(opening, row, now);
+        self.notices.push(Notice::opened(&ticket));
+        self.tickets.insert(ticket.id.clone(), ticket.clone());
+        Some(ticket)
+    }
+
+    /// Changes an alarm that is known; whether it is.
+    pub fn change_alarm(&mut self, id: &str, change: impl FnOnce(&mut Alarm)) -> bool {
+        if !self.know(id) {
+            return false;
+        }
+        self.alarms.get_mut(id).map(change).is_some()
+    }
+
+    /// An alarm as it is in the draft, or known.
+    pub fn alarm(&self, id: &str) -> Option<&Alarm> {
+        self.alarms.get(id).or_else(|| self.state.alarms.get(id).map(Arc::as_ref))
+    }
+
+    /// What the telemetry says of a ticket's condition.
+    pub fn witness(&self, ticket: &Ticket) -> Witness {
+        match ticket.alarm.as_ref().and_then(|id| self.alarm(id)) {
+            None => Witness::None,
+            Some(alarm) => match alarm.condition() {
+                "active" => Witness::Active,
+                "clear" => Witness::Clear,
+                _ => Witness::Unknown,
+            },
+        }
+    }
+
+    /// What has come out different from what is known.
+    pub fn finish(self) -> Change {
+        let alarms = self.alarms.into_iter().filter_map(|(id, alarm)| {
+            let before = self.state.alarms.get(&id);
+            let changed = before.is_none_or(|before| **before != alarm);
+            changed.then(|| {
+                let keep = must_be_kept(before.map(Arc::as_ref), &alarm);
+                (Arc::new(alarm), keep)
+            })
+        });
+        let alarms = alarms.collect();
+        let tickets = self.tickets.into_values().filter_map(|ticket| {
+            let same = self.state.tickets.get(&ticket.id).is_some_and(|before| **before == ticket);
+            (!same).then(|| Arc::new(ticket))
+        });
+        Change { alarms, tickets: tickets.collect(), notices: self.notices }
+    }
+
+    fn edge(
+        &mut self,
+        id: &str,
+        watch: &Watch,
+        edge: Option<Edge>,
+        now: Timestamp,
+        summary: impl FnOnce() -> Text,
+    ) {
+        match edge {
+            None => {}
+            Some(Edge::Raised { since }) => {
+                let said = summary();
+                if let Some(alarm) = self.alarms.get_mut(id) {
+                    alarm.summary = said;
+                }
+                if self.alarms.get(id).is_some_and(Alarm::calls_people) {
+                    self.call(id, watch, since, now);
+                }
+            }
+            Some(Edge::Returned { since }) => self.ticket_of(id, |ticket| ticket.returned_to_normal(since)),
+        }
+    }
+
+    /// An alarm calls for work: its fault's own ticket again, or a new one.
+    fn call(&mut self, id: &str, watch: &Watch, since: Timestamp, now: Timestamp) {
+        let standard = self.standard;
+        let Some(row) = watch.standard.as_ref().and_then(|row| standard.deadlines.get(row)) else { return };
+        let newest = self.newest_ticket(id).cloned();
+        match newest {
+            Some(mut ticket) if ticket.takes_back(since) => {
+                if ticket.normal.is_none() && !ticket.state.is_ended() {
+                    return;
+                }
+                let comes_back = ticket.came_back(since);
+                if comes_back == ComesBack::StartsAnew {
+                    self.notices.push(Notice::reopened(&ticket, now));
+                }
+                self.tickets.insert(ticket.id.clone(), ticket);
+            }
+            newest => self.open(id, row, newest.map(|ticket| ticket.id), now),
+        }
+    }
+
+    fn open(&mut self, id: &str, row: &model::Deadlines, previous: Option<String>, now: Timestamp) {
+        let number = self.take_number();
+        let Some(alarm) = self.alarms.get_mut(id) else { return };
+        let opening = Opening {
+            number,
+            year: year_of(now, self.calendar),
+            device: alarm.device.clone(),
+            alarm: Some(id.to_owned()),
+            origin: Origin::Rule,
+            severity: alarm.severity,
+            summary: alarm.summary.clone(),
+            reporter: None,
+            previous,
+            by: GATEWAY.to_owned(),
+        };
+        let ticket = Ticket::open(opening, row, now);
+        alarm.ticket = Some(ticket.id.clone());
+        self.notices.push(Notice::opened(&ticket));
+        self.tickets.insert(ticket.id.clone(), ticket);
+    }
+
+    fn overdue(&mut self, id: &str, kind: ClockKind, now: Timestamp) {
+        let known = self.tickets.get(id).cloned().or_else(|| self.state.tickets.get(id).map(|ticket| (**ticket).clone()));
+        let Some(mut ticket) = known else { return };
+        ticket.announce(kind, now);
+        self.notices.push(Notice::overdue(&ticket, kind, now));
+        self.tickets.insert(ticket.id.clone(), ticket);
+    }
+
+    /// Changes the newest ticket of an alarm, if there is one.
+    fn ticket_of(&mut self, alarm: &str, change: impl FnOnce(&mut Ticket)) {
+        if let Some(mut ticket) = self.newest_ticket(alarm).cloned() {
+            change(&mut ticket);
+            self.tickets.insert(ticket.id.clone(), ticket);
+        }
+    }
+
+    fn newest_ticket(&self, alarm: &str) -> Option<&Ticket> {
+        let drafted = self.tickets.values().filter(|ticket| ticket.alarm.as_deref() == Some(alarm));
+        let drafted = drafted.max_by_key(|ticket| ticket.number);
+        drafted.or_else(|| self.state.tickets.of_alarm(alarm).map(Arc::as_ref))
+    }
+
+    /// Brings a known alarm into the draft; whether there is one.
+    fn know(&mut self, id: &str) -> bool {
+        if !self.alarms.contains_key(id) {
+            let Some(known) = self.state.alarms.get(id) else { return false };
+            self.alarms.insert(id.to_owned(), (**known).clone());
+        }
+        true
+    }
+
+    fn take_number(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
+    }
+}
+
+/// What a person reports.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The row of the standard.
+    pub standard: String,
+    /// About which device.
+    pub device: Option<String>,
+    /// How urgent.
+    pub severity: Severity,
+    /// About what.
+    pub summary: Text,
+    /// Who reported it.
+    pub reporter: Option<String>,
+    /// Who wrote it down.
+    pub by: String,
+}
+
+fn new_alarm(id: String, watch: &Watch, subject: &Subject, at: Timestamp) -> Alarm {
+    Alarm {
+        id,
+        rule: watch.rule.clone(),
+        device: subject.device.clone(),
+        class: subject.class.clone(),
+        severity: watch.severity,
+        phase: Phase::Normal,
+        known: true,
+        acknowledged: true,
+        latched: false,
+        since: at,
+        summary: Text::default(),
+        ticket: None,
+        shelved: None,
+        out_of_service: None,
+    }
+}
+
+/// Whether a change of an alarm must outlive a restart. What is known of a condition need not: after a restart nothing is known
+/// until it is read.
+fn must_be_kept(before: Option<&Alarm>, after: &Alarm) -> bool {
+    let Some(before) = before else { return true };
+    let settled = before.state() == AlarmState::Normal && after.state() == AlarmState::Normal;
+    !settled && *before != Alarm { known: before.known, ..after.clone() } || before.phase != after.phase
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+    use model::{Deadlines, Target};
+
+    use crate::tickets::TicketState;
+
+    /// A facility with one rule on one device, driven by plain values.
+    struct Facility {
+        state: State,
+        standard: Standard,
+        calendar: WorkCalendar,
+        told: Vec<String>,
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + seconds).unwrap()
+    }
+
+    fn watch() -> Watch {
+        Watch {
+            rule: "low".into(),
+            severity: Severity::Critical,
+            delays: Delays { on: SignedDuration::from_secs(10), off: SignedDuration::ZERO, latch: false },
+            standard: Some("fire-water".into()),
+        }
+    }
+
+    fn main_1() -> Subject {
+        Subject { device: Some("fire-main-1".into()), class: Some("fire_water".into()) }
+    }
+
+    impl Facility {
+        fn new() -> Self {
+            let row = Deadlines {
+                id: "fire-water".into(),
+                covers: Text::default(),
+                respond: None,
+                arrive: Some(Target::Minutes(30)),
+                resolve: Some(Target::Minutes(30)),
+                quote: String::new(),
+                class: None,
+            };
+            let mut standard = Standard::default();
+            standard.deadlines.insert(row.id.clone(), row);
+            let calendar = WorkCalendar::utc_weekends();
+            Self { state: State::default(), standard, calendar, told: Vec::new() }
+        }
+
+        fn does(&mut self, work: impl FnOnce(&mut Draft<'_>)) {
+            let mut draft = Draft::new(&self.state, &self.standard, &self.calendar);
+            work(&mut draft);
+            let change = draft.finish();
+            self.told.extend(change.notices.iter().map(|notice| notice.key.clone()));
+            self.state.apply(&change);
+        }
+
+        fn says(&mut self, level: Level, seconds: i64) {
+            self.does(|draft| draft.level(&watch(), &main_1(), level, at(seconds), || Text::new("低", "low")));
+        }
+
+        fn ticks(&mut self, seconds: i64) {
+            self.does(|draft| {
+                draft.tick("fire-main-1.low", &watch(), at(seconds), || Text::new("低", "low"));
+                draft.clocks(at(seconds));
+            });
+        }
+
+        fn acts(&mut self, action: Action, seconds: i64) -> Result<(), Refusal> {
+            let ticket = self.ticket().clone();
+            let mut result = Ok(());
+            self.does(|draft| result = draft.act(&ticket, &action, "Li", None, at(seconds)).map(|_| ()));
+            result
+        }
+
+        fn ticket(&self) -> &Ticket {
+            self.state.tickets.of_alarm("fire-main-1.low").unwrap()
+        }
+
+        fn alarm(&self) -> &Alarm {
+            &self.state.alarms["fire-main-1.low"]
+        }
+    }
+
+    #[test]
+    fn a_fault_opens_exactly_one_ticket_and_tells_people_once() {
+        let mut facility = Facility::new();
+        facility.says(Level::Holds, 0);
+        facility.ticks(9);
+        assert!(facility.told.is_empty());
+        facility.ticks(10);
+        facility.says(Level::Holds, 11);
+        facility.ticks(12);
+        assert_eq!(facility.told, ["T-2026-000001.opened"]);
+        assert_eq!(facility.alarm().ticket.as_deref(), Some("T-2026-000001"));
+        assert_eq!(facility.ticket().opened_at, at(10));
+    }
+
+    #[test]
+    fn a_clock_that_runs_out_is_told_once_for_each_clock() {
+        let mut facility = Facility::new();
+        facility.says(Level::Holds, 0);
+        facility.ticks(10);
+        facility.ticks(1810);
+        assert_eq!(facility.told.len(), 1);
+        facility.ticks(1811);
+        facility.ticks(1900);
+        assert_eq!(
+            facility.told,
+            ["T-2026-000001.opened", "T-2026-000001.overdue.arrive.1", "T-2026-000001.overdue.resolve.1"]
+        );
+    }
+
+    #[test]
+    fn a_cleared_fault_waits_for_a_person_and_accepting_its_ticket_settles_the_alarm() {
+        let mut facility = Facility::new();
+        facility.says(Level::Holds, 0);
+        facility.ticks(10);
+        facility.says(Level::Clear, 20);
+        assert_eq!(facility.alarm().state(), AlarmState::ReturnedUnacked);
+        assert_eq!(facility.ticket().state, TicketState::Open);
+        facility.acts(Action::Accept, 30).unwrap();
+        assert_eq!(facility.alarm().state(), AlarmState::Normal);
+        assert_eq!(facility.ticket().state, TicketState::Accepted);
+    }
+
+    #[test]
+    fn resolving_is_refused_while_the_alarm_is_active_or_unknown() {
+        let mut facility = Facility::new();
+        facility.says(Level::Holds, 0);
+        facility.ticks(10);
+        facility.acts(Action::Accept, 30).unwrap();
+        assert!(facility.acts(Action::Resolve { reason: None }, 40).is_err());
+        facility.says(Level::Clear, 50);
+        facility.says(Level::Unknown, 60);
+        assert!(facility.acts(Action::Resolve { reason: None }, 61).is_err());
+        facility.says(Level::Clear, 70);
+        facility.acts(Action::Resolve { reason: None }, 71).unwrap();
+    }
+
+    #[test]
+    fn a_fault_that_comes_back_has_its_ticket_again_for_a_day_and_then_a_new_one_that_names_it() {
+        let mut facility = Facility::new();
+        facility.says(Level::Holds, 0);
+        facility.ticks(10);
+        facility.says(Level::Clear, 100);
+        facility.says(Level::Holds, 200);
+        facility.ticks(210);
+        assert_eq!(facility.told.len(), 1, "within ten minutes nothing had stopped");
+
+        facility.says(Level::Clear, 300);
+        facility.acts(Action::Accept, 400).unwrap();
+        facility.acts(Action::Resolve { reason: None }, 500).unwrap();
+        facility.acts(Action::Close, 600).unwrap();
+        facility.says(Level::Holds, 5000);
+        facility.ticks(5010);
+        assert_eq!(facility.ticket().id, "T-2026-000001");
+        assert_eq!(facility.ticket().state, TicketState::Open);
+        assert_eq!(facility.told.len(), 2, "people are told again");
+
+        facility.says(Level::Clear, 6000);
+        facility.acts(Action::Accept, 6001).unwrap();
+        facility.acts(Action::Resolve { reason: None }, 6002).unwrap();
+        facility.acts(Action::Close, 6003).unwrap();
+        let two_days = 2 * 24 * 3600;
+        facility.says(Level::Holds, two_days);
+        facility.ticks(two_days + 10);
+        assert_eq!(facility.ticket().id, "T-2026-000002");
+        assert_eq!(facility.ticket().previous.as_deref(), Some("T-2026-000001"));
+    }
+
+    #[test]
+    fn a_shelved_alarm_calls_nobody_until_its_time_is_over() {
+        let mut facility = Facility::new();
+        facility.says(Level::Holds, 0);
+        facility.does(|draft| {
+            let aside = crate::alarms::SetAside { by: "Li".into(), reason: "test".into(), at: at(1), until: at(100) };
+            draft.change_alarm("fire-main-1.low", |alarm| alarm.shelved = Some(aside));
+        });
+        facility.ticks(10);
+        assert!(facility.told.is_empty());
+        facility.ticks(100);
+        assert_eq!(facility.told, ["T-2026-000001.opened"]);
+    }
+
+    #[test]
+    fn what_is_only_unknown_is_not_written() {
+        let mut facility = Facility::new();
+        facility.says(Level::Holds, 0);
+        facility.ticks(10);
+        let mut draft = Draft::new(&facility.state, &facility.standard, &facility.calendar);
+        draft.level(&watch(), &main_1(), Level::Unknown, at(20), Text::default);
+        let change = draft.finish();
+        assert_eq!(change.alarms.len(), 1);
+        assert!(!change.must_be_written());
+    }
+}

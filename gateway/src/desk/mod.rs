@@ -1,0 +1,15 @@
+//! The desk: one owner for alarms, tickets and notices, on a thread of its own.
+//!
+//! [`Draft`] works out what should change and is pure; `keeper` hears batches, time and people, writes each change in one
+//! transaction, and only then lets it be seen. [`DeskHandle`] is the way in.
+
+mod command;
+mod draft;
+mod handle;
+mod keeper;
+mod state;
+
+pub use command::{AlarmAct, Answer, Command, Denied};
+pub use draft::{Change, Draft, Report, State, Subject, Watch};
+pub use handle::{Changed, DeskHandle, Heard};
+pub use keeper::{Board, Desk, Keeper};

@@ -1,0 +1,20 @@
+//! The gateway: the rooms of the daemon, and how they are joined.
+//!
+//! One direction, left to right: drivers deliver to [`intake`], which keeps [`live`] up to date and hands each batch to [`telemetry`] and
+//! to the [`desk`]; the desk turns rules' verdicts into [`alarms`], [`tickets`] and [`notices`]; [`api`] looks at all of it and
+//! shows it in the shapes of [`view`]. [`daemon`] opens the rooms and joins them.
+
+pub mod alarms;
+pub mod api;
+pub mod daemon;
+pub mod desk;
+mod failure;
+mod intake;
+pub mod live;
+pub mod notices;
+pub mod store;
+pub mod telemetry;
+#[cfg(test)]
+mod test_site;
+pub mod tickets;
+pub mod view;

@@ -1,0 +1,199 @@
+//! The live image: the newest sample of every point, and how each device answers.
+
+use jiff::Timestamp;
+use model::{Batch, Dense, DeviceIndex, Missing, PointId, Reading, Sample, Site};
+
+/// After so many polls without an answer a device is offline.
+const OFFLINE_AFTER: u32 = 3;
+
+/// The newest sample of every point.
+#[derive(Debug)]
+pub struct Live {
+    devices: Dense<DeviceIndex, LiveDevice>,
+    points: Dense<PointId, LivePoint>,
+}
+
+/// How a device answers.
+#[derive(Clone, Debug)]
+struct LiveDevice {
+    first_point: PointId,
+    points: usize,
+    in_service: bool,
+    at: Option<Timestamp>,
+    unanswered: u32,
+    answered_ever: bool,
+    version: u64,
+}
+
+/// The newest sample of a point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LivePoint {
+    /// What it says.
+    pub reading: Reading,
+    /// When; none before the first.
+    pub at: Option<Timestamp>,
+}
+
+/// How a device is, in the contract's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeviceState {
+    /// Never read yet.
+    Unknown,
+    /// It answers, and every point is good.
+    Ok,
+    /// It answers, but some points are not good.
+    Degraded,
+    /// Three polls unanswered.
+    Offline,
+    /// Not polled.
+    OutOfService,
+}
+
+impl DeviceState {
+    /// The name that the contract gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Offline => "offline",
+            Self::OutOfService => "out_of_service",
+        }
+    }
+}
+
+impl Live {
+    /// An image of a site of which nothing has been read.
+    pub fn new(site: &Site) -> Self {
+        let device = |device: &model::Device| LiveDevice {
+            first_point: device.first_point,
+            points: device.profile.points.len(),
+            in_service: device.in_service,
+            at: None,
+            unanswered: 0,
+            answered_ever: false,
+            version: 0,
+        };
+        let nothing = LivePoint { reading: Reading::Missing(Missing::NotReadYet), at: None };
+        Self {
+            devices: Dense::new(site.devices.values().map(device).collect()),
+            points: Dense::build(site.point_count(), |_| nothing.clone()),
+        }
+    }
+
+    /// Takes in a batch; one that is older than what is here changes nothing. Returns whether it was taken in.
+    pub fn take(&mut self, batch: &Batch) -> bool {
+        let device = &mut self.devices[batch.device];
+        if device.at.is_some_and(|at| batch.at <= at) {
+            return false;
+        }
+        let before = (device.unanswered >= OFFLINE_AFTER, device.answered_ever);
+        let silent = batch.samples.iter().all(|sample| sample.reading == Reading::Missing(Missing::NoAnswer));
+        device.unanswered = if silent { device.unanswered.saturating_add(1) } else { 0 };
+        device.answered_ever |= !silent;
+        device.at = Some(batch.at);
+        let mut changed = before != (device.unanswered >= OFFLINE_AFTER, device.answered_ever);
+        for sample in &batch.samples {
+            let point = &mut self.points[sample.point];
+            changed |= point.reading != sample.reading;
+            point.reading.clone_from(&sample.reading);
+            point.at = Some(batch.at);
+        }
+        if changed {
+            device.version += 1;
+        }
+        true
+    }
+
+    /// How a device is.
+    pub fn state(&self, device: DeviceIndex) -> DeviceState {
+        let live = &self.devices[device];
+        if !live.in_service {
+            DeviceState::OutOfService
+        } else if live.unanswered >= OFFLINE_AFTER {
+            DeviceState::Offline
+        } else if !live.answered_ever {
+            DeviceState::Unknown
+        } else if self.points_of(device).all(|(_, point)| point.reading.is_good()) {
+            DeviceState::Ok
+        } else {
+            DeviceState::Degraded
+        }
+    }
+
+    /// The newest samples of a device, in the profile's order.
+    pub fn points_of(&self, device: DeviceIndex) -> impl Iterator<Item = (PointId, &LivePoint)> {
+        let live = &self.devices[device];
+        let first = live.first_point.0;
+        let count = u32::try_from(live.points).unwrap_or(u32::MAX);
+        (first..first.saturating_add(count)).map(PointId).map(|id| (id, &self.points[id]))
+    }
+
+    /// Counts up whenever a value, a quality or the state of a device changes.
+    pub fn version(&self, device: DeviceIndex) -> u64 {
+        self.devices[device].version
+    }
+
+    /// Everything that is known of a device as one batch, for those who missed some; none before the first.
+    pub fn newest(&self, device: DeviceIndex) -> Option<Batch> {
+        let at = self.devices.get(device)?.at?;
+        let samples = self.points_of(device).map(|(point, live)| Sample { point, reading: live.reading.clone() });
+        Some(Batch { device, at, samples: samples.collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_site::one_fire_main;
+    use model::Value;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + seconds).unwrap()
+    }
+
+    fn batch(site: &Site, seconds: i64, reading: Reading) -> Batch {
+        let device = site.devices.values().next().unwrap();
+        let samples = device.points().map(|(point, _)| Sample { point, reading: reading.clone() });
+        Batch { device: DeviceIndex(0), at: at(seconds), samples: samples.collect() }
+    }
+
+    #[test]
+    fn a_device_goes_from_unknown_to_ok_to_offline_and_back() {
+        let site = one_fire_main();
+        let mut live = Live::new(&site);
+        let device = DeviceIndex(0);
+        assert_eq!(live.state(device), DeviceState::Unknown);
+        live.take(&batch(&site, 0, Reading::Good(Value::Number(0.4))));
+        assert_eq!(live.state(device), DeviceState::Ok);
+        for second in 1..=2 {
+            live.take(&batch(&site, second, Reading::Missing(Missing::NoAnswer)));
+            assert_eq!(live.state(device), DeviceState::Degraded);
+        }
+        live.take(&batch(&site, 3, Reading::Missing(Missing::NoAnswer)));
+        assert_eq!(live.state(device), DeviceState::Offline);
+        live.take(&batch(&site, 4, Reading::Good(Value::Number(0.4))));
+        assert_eq!(live.state(device), DeviceState::Ok);
+    }
+
+    #[test]
+    fn an_older_sample_never_replaces_a_newer_one() {
+        let site = one_fire_main();
+        let mut live = Live::new(&site);
+        live.take(&batch(&site, 10, Reading::Good(Value::Number(0.4))));
+        assert!(!live.take(&batch(&site, 9, Reading::Good(Value::Number(0.1)))));
+        assert!(live.points_of(DeviceIndex(0)).all(|(_, point)| point.reading == Reading::Good(Value::Number(0.4))));
+    }
+
+    #[test]
+    fn the_version_counts_only_changes() {
+        let site = one_fire_main();
+        let mut live = Live::new(&site);
+        live.take(&batch(&site, 0, Reading::Good(Value::Number(0.4))));
+        let version = live.version(DeviceIndex(0));
+        live.take(&batch(&site, 1, Reading::Good(Value::Number(0.4))));
+        assert_eq!(live.version(DeviceIndex(0)), version);
+        live.take(&batch(&site, 2, Reading::Good(Value::Number(0.5))));
+        assert_eq!(live.version(DeviceIndex(0)), version + 1);
+    }
+}

@@ -1,0 +1,142 @@
+//! Opens an SQLite file and brings its tables up to date by numbered steps.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+/// What a store could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite said no.
+    #[error("{path}: {source}", path = path.display())]
+    Sqlite {
+        /// Which file.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The file was written by a later version of the gateway.
+    #[error("{path}: its tables are of version {found}, and this gateway knows {known}: run the newer gateway", path = path.display())]
+    TooNew {
+        /// Which file.
+        path: PathBuf,
+        /// What it has.
+        found: usize,
+        /// What we know.
+        known: usize,
+    },
+    /// A stored row cannot be read.
+    #[error("{path}: {what} cannot be read: {reason}", path = path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How sure a commit is to survive a power cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Durability {
+    /// On the disk when the commit returns.
+    Full,
+}
+
+/// An SQLite file with its path, so that every error names it.
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    path: PathBuf,
+}
+
+impl Database {
+    /// Opens or creates a file for its one writer, and takes the numbered steps that it lacks.
+    pub(super) fn open(path: &Path, durability: Durability, steps: &[&str]) -> Result<Self, StoreError> {
+        let database = Self {
+            connection: Connection::open(path).map_err(|source| sqlite(path, source))?,
+            path: path.to_owned(),
+        };
+        database.prepare(durability).map_err(|source| sqlite(path, source))?;
+        database.migrate(steps)?;
+        Ok(database)
+    }
+
+    /// Opens an existing file beside its writer.
+    pub(super) fn open_reader(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|source| sqlite(path, source))?;
+        let database = Self { connection, path: path.to_owned() };
+        database.run(|connection| connection.busy_timeout(Duration::from_secs(5)))?;
+        Ok(database)
+    }
+
+    /// Does something with the connection; an error names the file.
+    pub(super) fn run<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        work(&self.connection).map_err(|source| sqlite(&self.path, source))
+    }
+
+    /// Does something in one transaction, which is undone when it fails.
+    pub(super) fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let path = &self.path;
+        let transaction = self.connection.transaction().map_err(|source| sqlite(path, source))?;
+        let done = work(&transaction).map_err(|source| sqlite(path, source))?;
+        transaction.commit().map_err(|source| sqlite(path, source))?;
+        Ok(done)
+    }
+
+    /// A row that cannot be read.
+    pub(super) fn unreadable(&self, what: impl Into<String>, reason: impl ToString) -> StoreError {
+        StoreError::Unreadable { path: self.path.clone(), what: what.into(), reason: reason.to_string() }
+    }
+
+    fn prepare(&self, durability: Durability) -> rusqlite::Result<()> {
+        let synchronous = match durability {
+            Durability::Full => "FULL",
+        };
+        self.connection.busy_timeout(Duration::from_secs(5))?;
+        self.connection.pragma_update(None, "journal_mode", "WAL")?;
+        self.connection.pragma_update(None, "synchronous", synchronous)?;
+        self.connection.pragma_update(None, "foreign_keys", true)
+    }
+
+    fn migrate(&self, steps: &[&str]) -> Result<(), StoreError> {
+        let version = self.run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)))?;
+        let found = usize::try_from(version).unwrap_or(0);
+        if found > steps.len() {
+            return Err(StoreError::TooNew { path: self.path.clone(), found, known: steps.len() });
+        }
+        for (number, step) in steps.iter().enumerate().skip(found) {
+            let whole = format!("BEGIN IMMEDIATE; {step}; PRAGMA user_version = {}; COMMIT;", number + 1);
+            self.run(|connection| connection.execute_batch(&whole))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the reason is that the disk is full.
+pub fn is_full(error: &StoreError) -> bool {
+    matches!(error, StoreError::Sqlite { source, .. } if source.sqlite_error_code() == Some(ErrorCode::DiskFull))
+}
+
+fn sqlite(path: &Path, source: rusqlite::Error) -> StoreError {
+    StoreError::Sqlite { path: path.to_owned(), source }
+}
+
+/// A moment as SQLite keeps it: nanoseconds since 1970, good until the year 2262.
+pub(super) fn nanoseconds(at: jiff::Timestamp) -> i64 {
+    i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX)
+}
+
+/// And back.
+pub(super) fn timestamp(nanoseconds: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(jiff::Timestamp::MAX)
+}

@@ -1,0 +1,120 @@
+//! Line protocol: measurement = class; tags site, building, device; one field a point; time in nanoseconds.
+
+use std::fmt::Write;
+
+use model::{Batch, Dense, Device, DeviceIndex, PointId, Site, Value};
+
+/// Renders batches as lines; names and tags are escaped once a site, not once a sample.
+pub struct LineRenderer {
+    heads: Dense<DeviceIndex, String>,
+    fields: Dense<PointId, String>,
+}
+
+impl LineRenderer {
+    /// A renderer for a site's devices.
+    pub fn new(site: &Site) -> Self {
+        let mut fields = Dense::default();
+        for device in site.devices.values() {
+            for (_, point) in device.points() {
+                fields.push(escaped(&point.name));
+            }
+        }
+        Self { heads: Dense::new(site.devices.values().map(|device| head(site, device)).collect()), fields }
+    }
+
+    /// Appends a batch's line, if it has a good sample; returns how many samples are in it.
+    pub fn render(&self, lines: &mut String, batch: &Batch) -> u64 {
+        let start = lines.len();
+        lines.push_str(&self.heads[batch.device]);
+        let mut count = 0;
+        for sample in &batch.samples {
+            let Some(value) = sample.reading.good() else { continue };
+            lines.push(if count == 0 { ' ' } else { ',' });
+            lines.push_str(&self.fields[sample.point]);
+            lines.push('=');
+            push_value(lines, value);
+            count += 1;
+        }
+        if count == 0 {
+            lines.truncate(start);
+        } else {
+            let _ = writeln!(lines, " {}", batch.at.as_nanosecond());
+        }
+        count
+    }
+}
+
+fn head(site: &Site, device: &Device) -> String {
+    let mut head = escaped_measurement(device.profile.class.as_str());
+    // A tag without a value is not a tag, and every server refuses it.
+    for (tag, value) in [("site", &site.id), ("building", &device.building), ("device", &device.id)] {
+        if !value.is_empty() {
+            let _ = write!(head, ",{tag}={}", escaped(value));
+        }
+    }
+    head
+}
+
+/// Numbers are written as floats whatever the register type, so that a changed profile does not conflict with what is stored.
+fn push_value(lines: &mut String, value: &Value) {
+    match value {
+        Value::Number(number) => {
+            let _ = write!(lines, "{number}");
+        }
+        Value::Bool(state) => lines.push_str(if *state { "true" } else { "false" }),
+        Value::Text(text) => {
+            lines.push('"');
+            for character in text.chars() {
+                match character {
+                    '"' | '\\' => lines.extend(['\\', character]),
+                    '\n' | '\r' => lines.push(' '),
+                    _ => lines.push(character),
+                }
+            }
+            lines.push('"');
+        }
+    }
+}
+
+/// A tag's key or value, or a field's key. A line break cannot be written at all, and a backslash at the end would escape what
+/// follows, so both become other characters.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            ',' | '=' | ' ' => escaped.extend(['\\', character]),
+            '\n' | '\r' | '\t' => escaped.push_str("\\ "),
+            '\\' => escaped.push('/'),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+fn escaped_measurement(text: &str) -> String {
+    escaped(text).replace("\\=", "=")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_break_a_line_is_escaped() {
+        assert_eq!(escaped("1号楼 A,B=C"), "1号楼\\ A\\,B\\=C");
+        assert_eq!(escaped("end\\"), "end/");
+        assert_eq!(escaped("two\nlines"), "two\\ lines");
+        let mut lines = String::new();
+        push_value(&mut lines, &Value::Text("a \"b\" \\ c\nd".into()));
+        assert_eq!(lines, "\"a \\\"b\\\" \\\\ c d\"");
+    }
+
+    #[test]
+    fn a_number_is_written_as_a_float_that_reads_back_equal() {
+        for number in [0.1, -0.153, 1e21, 5e-324, f64::MAX, 3.0, f64::from(0.35_f32)] {
+            let mut lines = String::new();
+            push_value(&mut lines, &Value::Number(number));
+            assert_eq!(lines.parse::<f64>().unwrap(), number);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Telemetry: batches to the outbox on disk and on to InfluxDB, and to local history.
+//!
+//! The way of a batch: [`Outbox`] renders, compresses and commits it, and only then is it counted as taken; [`Delivery`] sends what
+//! was committed; [`Recorder`] keeps it for trends.
+
+mod counters;
+mod deliver;
+mod influx;
+mod line;
+mod outbox;
+mod recorder;
+
+pub use counters::DeviceCounters;
+pub use deliver::{Delivery, DeliveryStand};
+pub use influx::{ClientError, Influx};
+pub use line::LineRenderer;
+pub use outbox::{NotTaken, Outbox};
+pub use recorder::{Keep, Recorder, StartError};

@@ -1,0 +1,310 @@
+//! The shapes that people outside rely on: devices, alarms, tickets and the webhook's alert as JSON.
+//!
+//! Only these are ever shown; what the gateway keeps inside may change.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use model::{Device, Point, Reading, Site, Text, Value};
+use serde::Serialize;
+use serde_json::{Map, Value as Json, json};
+use utoipa::ToSchema;
+
+use crate::alarms::Alarm;
+use crate::live::{DeviceState, LivePoint};
+use crate::notices::Notice;
+use crate::tickets::{ClockStand, Origin, Step, StoppedBy, Ticket, WorkCalendar};
+
+/// A moment as RFC 3339 with the site's offset.
+pub fn rfc3339(at: Timestamp, timezone: &TimeZone) -> String {
+    at.to_zoned_datetime(timezone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()
+}
+
+/// A text in both languages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TextView {
+    /// In Chinese.
+    pub zh: String,
+    /// In English.
+    pub en: String,
+}
+
+impl From<&Text> for TextView {
+    fn from(text: &Text) -> Self {
+        Self { zh: text.zh.clone(), en: text.en.clone() }
+    }
+}
+
+/// A device with its newest samples.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DeviceView {
+    id: String,
+    name: String,
+    class: String,
+    profile: String,
+    connection: String,
+    building: String,
+    location: String,
+    /// `unknown` (never read yet), `ok`, `degraded` (answers, some points not good), `offline` (three polls unanswered), `out_of_service`.
+    state: &'static str,
+    #[schema(value_type = std::collections::HashMap<String, PointView>)]
+    points: Map<String, Json>,
+}
+
+/// A point's newest sample.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PointView {
+    /// A number, true or false, a text, or null.
+    #[schema(value_type = Option<f64>)]
+    value: Json,
+    unit: String,
+    /// `good`, `uncertain` or `missing`.
+    quality: &'static str,
+    /// Why it is not good.
+    reason: Option<String>,
+    /// When it was read; null before the first reading.
+    at: Option<String>,
+}
+
+impl PointView {
+    fn new(point: &Point, live: &LivePoint, timezone: &TimeZone) -> Self {
+        let (quality, reason) = quality(&live.reading);
+        Self {
+            value: live.reading.value().map_or(Json::Null, value),
+            unit: point.unit.clone(),
+            quality,
+            reason,
+            at: live.at.map(|at| rfc3339(at, timezone)),
+        }
+    }
+}
+
+impl DeviceView {
+    /// A device as it is; `wanted` limits the points by name.
+    pub fn new<'live>(
+        site: &Site,
+        device: &Device,
+        state: DeviceState,
+        points: impl Iterator<Item = &'live LivePoint>,
+        wanted: Option<&[String]>,
+    ) -> Self {
+        let mut shown = Map::new();
+        for (point, live) in device.profile.points.iter().zip(points) {
+            if wanted.is_none_or(|wanted| wanted.contains(&point.name)) {
+                let view = PointView::new(point, live, &site.timezone);
+                shown.insert(point.name.clone(), serde_json::to_value(view).unwrap_or(Json::Null));
+            }
+        }
+        Self {
+            id: device.id.clone(),
+            name: device.name.clone(),
+            class: device.profile.class.to_string(),
+            profile: device.profile.id.clone(),
+            connection: site.connections[device.connection].name.clone(),
+            building: device.building.clone(),
+            location: device.location.clone(),
+            state: state.name(),
+            points: shown,
+        }
+    }
+}
+
+/// A value as JSON.
+pub fn value(value: &Value) -> Json {
+    match value {
+        Value::Number(number) => json!(number),
+        Value::Bool(state) => json!(state),
+        Value::Text(text) => json!(text.as_ref()),
+    }
+}
+
+/// A reading's quality and why it is not good.
+pub fn quality(reading: &Reading) -> (&'static str, Option<String>) {
+    match reading {
+        Reading::Good(_) => ("good", None),
+        Reading::Uncertain(_, doubt) => ("uncertain", Some(doubt.to_string())),
+        Reading::Missing(missing) => ("missing", Some(missing.to_string())),
+    }
+}
+
+/// An alarm.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AlarmView {
+    id: String,
+    rule: String,
+    device: Option<String>,
+    class: Option<String>,
+    /// `critical`, `high`, `medium` or `low`.
+    severity: &'static str,
+    /// `clear`, `active` or `unknown`.
+    condition: &'static str,
+    /// `normal`, `active_unacked`, `active_acked`, `returned_unacked`, `latched`, `shelved`, `suppressed` or `out_of_service`.
+    state: &'static str,
+    /// The first reading of the condition.
+    since: String,
+    ticket: Option<String>,
+    summary: TextView,
+}
+
+impl AlarmView {
+    /// An alarm as it is.
+    pub fn new(alarm: &Alarm, timezone: &TimeZone) -> Self {
+        Self {
+            id: alarm.id.clone(),
+            rule: alarm.rule.clone(),
+            device: alarm.device.clone(),
+            class: alarm.class.clone(),
+            severity: alarm.severity.name(),
+            condition: alarm.condition(),
+            state: alarm.state().name(),
+            since: rfc3339(alarm.since, timezone),
+            ticket: alarm.ticket.clone(),
+            summary: (&alarm.summary).into(),
+        }
+    }
+}
+
+/// A ticket with its clocks and steps.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TicketView {
+    id: String,
+    device: Option<String>,
+    alarm: Option<String>,
+    /// The row of the service standard.
+    standard: String,
+    /// `rule`, `person` or `planned`.
+    origin: &'static str,
+    severity: &'static str,
+    summary: TextView,
+    /// `open`, `accepted`, `on_site`, `waiting`, `resolved`, `closed` or `cancelled`.
+    state: &'static str,
+    opened_at: String,
+    /// The fault's earlier ticket, when that one was closed too long ago to reopen.
+    previous: Option<String>,
+    clocks: Vec<ClockView>,
+    steps: Vec<StepView>,
+}
+
+/// A deadline.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ClockView {
+    /// `respond`, `arrive` or `resolve`.
+    clock: &'static str,
+    /// What was promised: `30m`, `8h`, `5wd`.
+    target: String,
+    started_at: String,
+    /// While paused, as if resumed now.
+    due: String,
+    stopped_at: Option<String>,
+    /// `telemetry`, or the name of the person who stopped it.
+    stopped_by: Option<String>,
+    /// `running`, `paused`, `met` or `missed`.
+    state: &'static str,
+    /// Missed and not stopped yet.
+    overdue: bool,
+    /// The due day lies past the loaded calendar years.
+    provisional: bool,
+}
+
+/// Something that happened to a ticket.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StepView {
+    at: String,
+    by: String,
+    what: String,
+    note: Option<String>,
+}
+
+impl TicketView {
+    /// A ticket as it stands at `now`.
+    pub fn new(ticket: &Ticket, calendar: &WorkCalendar, now: Timestamp) -> Self {
+        let timezone = calendar.timezone();
+        let clocks = ticket.clocks.iter().filter_map(|clock| {
+            Some(ClockView::new(clock.kind.name(), clock.stand(now, calendar)?, timezone))
+        });
+        Self {
+            id: ticket.id.clone(),
+            device: ticket.device.clone(),
+            alarm: ticket.alarm.clone(),
+            standard: ticket.standard.clone(),
+            origin: match ticket.origin {
+                Origin::Rule => "rule",
+                Origin::Person => "person",
+            },
+            severity: ticket.severity.name(),
+            summary: (&ticket.summary).into(),
+            state: ticket.state.name(),
+            opened_at: rfc3339(ticket.opened_at, timezone),
+            previous: ticket.previous.clone(),
+            clocks: clocks.collect(),
+            steps: ticket.steps.iter().map(|step| StepView::new(step, timezone)).collect(),
+        }
+    }
+}
+
+impl ClockView {
+    fn new(clock: &'static str, stand: ClockStand, timezone: &TimeZone) -> Self {
+        Self {
+            clock,
+            target: stand.target.to_string(),
+            started_at: rfc3339(stand.started_at, timezone),
+            due: rfc3339(stand.due, timezone),
+            stopped_at: stand.stopped.as_ref().map(|(at, _)| rfc3339(*at, timezone)),
+            stopped_by: stand.stopped.map(|(_, by)| match by {
+                StoppedBy::Telemetry => "telemetry".to_owned(),
+                StoppedBy::Person(person) | StoppedBy::Word(person) | StoppedBy::Closing(person) => person,
+            }),
+            state: stand.state.name(),
+            overdue: stand.overdue,
+            provisional: stand.provisional,
+        }
+    }
+}
+
+impl StepView {
+    fn new(step: &Step, timezone: &TimeZone) -> Self {
+        Self {
+            at: rfc3339(step.at, timezone),
+            by: step.by.clone(),
+            what: step.what.clone(),
+            note: step.note.clone(),
+        }
+    }
+}
+
+/// What the webhook is told.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct WebhookView {
+    /// `ticket.opened`, `ticket.reopened` or `ticket.overdue`.
+    event: String,
+    /// The same at every try: a receiver that has it already drops a repeat.
+    key: String,
+    at: String,
+    /// Which clock ran out.
+    clock: Option<&'static str>,
+    ticket: TicketView,
+}
+
+impl WebhookView {
+    /// A notice as it is sent: the ticket as it stood when it happened.
+    pub fn new(notice: &Notice, calendar: &WorkCalendar) -> Self {
+        Self {
+            event: notice.event.clone(),
+            key: notice.key.clone(),
+            at: rfc3339(notice.at, calendar.timezone()),
+            clock: notice.clock.map(|clock| clock.name()),
+            ticket: TicketView::new(&notice.ticket, calendar, notice.at),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_the_sites_offset() {
+        let at: Timestamp = "2026-11-24T06:32:07.25Z".parse().unwrap();
+        assert_eq!(rfc3339(at, &TimeZone::get("Asia/Shanghai").unwrap()), "2026-11-24T14:32:07.25+08:00");
+        assert_eq!(rfc3339(Timestamp::UNIX_EPOCH, &TimeZone::UTC), "1970-01-01T00:00:00+00:00");
+    }
+}

@@ -1,0 +1,34 @@
+//! The words that every part of facility-gateway shares: what a site is, what a device answers, and how both are loaded and checked.
+//!
+//! Nothing here waits, dials or asks the clock. Read in this order: a [`Site`] has [`Connection`]s and [`Device`]s; a device has a
+//! [`Profile`] with [`Point`]s; one poll of a device is a [`Batch`] of [`Sample`]s, each with a [`Reading`].
+
+mod bundled;
+mod connection;
+mod device;
+mod fault;
+mod ids;
+pub mod load;
+mod point;
+mod profile;
+mod sample;
+mod severity;
+mod site;
+mod standard;
+mod text;
+mod value;
+
+pub use bundled::{BundledFile, demo_site, profiles as bundled_profiles, standard as bundled_standard};
+pub use connection::{Connection, Link};
+pub use device::{Device, Unit};
+pub use fault::{Fault, Place};
+pub use ids::{ConnectionIndex, Dense, DenseId, DeviceIndex, PointId};
+pub use load::{Folder, Loading, load};
+pub use point::{Address, DataType, Order, Point, Range, RegisterTable};
+pub use profile::{Class, ModbusLimits, Profile, SkippedRegisters, TransactionIds};
+pub use sample::{Batch, Sample};
+pub use severity::Severity;
+pub use site::{DutyShift, InfluxDb, InfluxVersion, Notify, Script, Secret, Site, Webhook};
+pub use standard::{Calendar, DayKind, Deadlines, Standard, Target};
+pub use text::Text;
+pub use value::{Doubt, Missing, Reading, Value};

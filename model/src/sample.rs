@@ -1,0 +1,35 @@
+//! What a driver hands on: the samples of one device from one poll or one message.
+
+use jiff::Timestamp;
+
+use crate::{DeviceIndex, PointId, Reading};
+
+/// A point's reading; when it was read is its batch's time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Whose reading.
+    pub point: PointId,
+    /// What it says.
+    pub reading: Reading,
+}
+
+/// The samples of one device from one poll or one message: the unit that flows through the gateway.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Whose samples.
+    pub device: DeviceIndex,
+    /// When the last answer of the poll arrived, or the message. Two batches of one driver for one device never share a time.
+    pub at: Timestamp,
+    /// At most one for each point of the device, in the profile's order; points that were not due are left out.
+    pub samples: Vec<Sample>,
+}
+
+impl Batch {
+    /// How many of the samples are good.
+    pub fn good_count(&self) -> usize {
+        self.samples
+            .iter()
+            .filter(|sample| sample.reading.is_good())
+            .count()
+    }
+}

@@ -1,0 +1,209 @@
+//! One device that rules watch: takes its batches, and knows which of its rules must be asked again.
+
+use jiff::Timestamp;
+use model::{Batch, Missing, PointId, Reading};
+use rhai::{Engine, Position};
+
+use crate::ask::{self, Failure};
+use crate::plan::Watch;
+use crate::rule::{Body, Rules};
+use crate::script::place;
+use crate::subject::{State, Subject};
+use crate::verdict::Verdict;
+
+/// A device with the rules that watch it.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) subject: Subject,
+    pub(crate) slots: Vec<Slot>,
+    first_point: PointId,
+    /// The newest batch's time.
+    newest: Option<Timestamp>,
+    /// When its windows say something else though no batch arrives.
+    pub(crate) due: Option<Timestamp>,
+}
+
+/// A rule on this device.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    /// Which hysteresis goes on from.
+    pub(crate) level: bool,
+    /// What was said last.
+    pub(crate) verdict: Option<Verdict>,
+    /// Whether something that it reads has changed since it was asked.
+    pub(crate) stale: bool,
+}
+
+impl Watched {
+    pub(crate) fn new(subject: Subject, first_point: PointId) -> Self {
+        let slot = Slot {
+            level: false,
+            verdict: None,
+            stale: true,
+        };
+        let slots = vec![slot; subject.plan.slots.len()];
+        Self {
+            subject,
+            slots,
+            first_point,
+            newest: None,
+            due: None,
+        }
+    }
+
+    /// Takes a batch. One that is not newer than what is known is not taken: it belongs to history alone.
+    pub(crate) fn take(&mut self, batch: &Batch) -> bool {
+        if self.newest.is_some_and(|newest| batch.at <= newest) || batch.samples.is_empty() {
+            return false;
+        }
+        self.newest = Some(batch.at);
+        self.pass_time(batch.at);
+        let plan = &*self.subject.plan;
+        let mut state = self.subject.state();
+        let seen_before = (state.silent, state.faulty);
+        let silent = batch
+            .samples
+            .iter()
+            .all(|sample| sample.reading == Reading::Missing(Missing::NoAnswer));
+        if state.silent && !silent {
+            forget_silence(&mut state);
+        }
+        state.silent = silent;
+        for sample in &batch.samples {
+            let Some(position) = sample
+                .point
+                .0
+                .checked_sub(self.first_point.0)
+                .map(|position| position as usize)
+            else {
+                continue;
+            };
+            state.put(plan, position, batch.at, &sample.reading);
+            let Some(known) = state.readings.get_mut(position) else {
+                continue;
+            };
+            if *known != sample.reading {
+                known.clone_from(&sample.reading);
+                mark(&mut self.slots, plan.readers.get(position).into_iter().flatten());
+            }
+        }
+        state.faulty = state.count_faulty();
+        if seen_before != (state.silent, state.faulty) {
+            mark(&mut self.slots, &plan.sighted);
+        }
+        true
+    }
+
+    /// Moves the windows' end to `now`; rules that have one are asked again once a window says something else.
+    pub(crate) fn pass_time(&mut self, now: Timestamp) {
+        let mut state = self.subject.state();
+        state.now = state.now.max(now);
+        if self.due.is_some_and(|due| due <= now) {
+            mark(&mut self.slots, &self.subject.plan.timed);
+        }
+    }
+
+    /// What came before is not known: windows start anew.
+    pub(crate) fn gap(&mut self) {
+        let mut state = self.subject.state();
+        state.windows.iter_mut().for_each(crate::window::Window::gap);
+        mark(&mut self.slots, &self.subject.plan.timed);
+        if !self.subject.plan.timed.is_empty() {
+            self.due = Some(state.now);
+        }
+    }
+
+    /// When a window says something else by itself, worked out anew.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        if self.subject.plan.timed.is_empty() {
+            return None;
+        }
+        let state = self.subject.state();
+        state
+            .windows
+            .iter()
+            .filter_map(|window| window.next_change(state.now))
+            .min()
+    }
+
+    /// Asks every rule that is stale and hands on those verdicts that differ from the one before.
+    pub(crate) fn judge(&mut self, rules: &Rules, mut tell: impl FnMut(&Watch, Verdict)) {
+        let plan = &self.subject.plan;
+        for (slot, watch) in self
+            .slots
+            .iter_mut()
+            .zip(&plan.slots)
+            .filter(|(slot, _)| slot.stale)
+        {
+            slot.stale = false;
+            let Some(body) = rules.bodies.get(watch.rule) else {
+                continue;
+            };
+            let known = self.subject.state().knows(watch);
+            let verdict = if known {
+                slot.ask(&rules.engine, body, &self.subject, rules, watch)
+            } else {
+                Verdict::Unknown
+            };
+            if !slot.has_said(&verdict) {
+                slot.verdict = Some(verdict.clone());
+                tell(watch, verdict);
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// Whether this is what was said last. A rule that stays broken is told once, though how it fails may differ.
+    fn has_said(&self, verdict: &Verdict) -> bool {
+        match (&self.verdict, verdict) {
+            (Some(Verdict::Broken(_)), Verdict::Broken(_)) => true,
+            (said, verdict) => said.as_ref() == Some(verdict),
+        }
+    }
+
+    fn ask(
+        &mut self,
+        engine: &Engine,
+        body: &Body,
+        subject: &Subject,
+        rules: &Rules,
+        watch: &Watch,
+    ) -> Verdict {
+        match ask::condition(engine, body, subject, self.level) {
+            Ok(holds) => {
+                self.level = holds;
+                if holds { Verdict::Holds } else { Verdict::Clear }
+            }
+            Err(failure) => Verdict::Broken(told(&failure, rules, watch)),
+        }
+    }
+}
+
+/// A failure with its place.
+pub(crate) fn told(failure: &Failure, rules: &Rules, watch: &Watch) -> String {
+    let Some(rule) = rules.get(watch.rule) else {
+        return failure.text.clone();
+    };
+    if failure.position == Position::NONE {
+        return format!("{}: {}", rule.place, failure.text);
+    }
+    format!("{}: {}", place(&rule.place.file, failure.position), failure.text)
+}
+
+fn mark<'slot>(slots: &mut [Slot], places: impl IntoIterator<Item = &'slot usize>) {
+    for place in places {
+        if let Some(slot) = slots.get_mut(*place) {
+            slot.stale = true;
+        }
+    }
+}
+
+/// A device that answers again: points that are read less often are not yet known, but they are not at fault.
+fn forget_silence(state: &mut State) {
+    for reading in &mut state.readings {
+        if *reading == Reading::Missing(Missing::NoAnswer) {
+            *reading = Reading::Missing(Missing::NotReadYet);
+        }
+    }
+}

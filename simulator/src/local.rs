@@ -1,0 +1,126 @@
+//! A site moved to loopback: the same files, with the connections' addresses and nothing else rewritten.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use model::Folder;
+use toml_edit::{DocumentMut, Item, Table, value};
+
+/// The file that names the connections.
+const GATEWAY: &str = "gateway.toml";
+
+/// The text of `gateway.toml` with other urls of connections; comments, order and everything else stay as they are.
+///
+/// # Errors
+/// The text is not TOML, or its connections are not tables.
+pub(crate) fn with_urls(text: &str, urls: &[(String, String)]) -> Result<String, String> {
+    let mut document: DocumentMut = text.parse().map_err(|error| format!("{GATEWAY}: {error}"))?;
+    let connections = document.entry("connections").or_insert(Item::Table(Table::new()));
+    for (name, url) in urls {
+        let tables = connections
+            .as_table_like_mut()
+            .ok_or("gateway.toml: `connections` is not a table")?;
+        // A connection that only the environment names has no table yet.
+        let table = tables.entry(name).or_insert(Item::Table(Table::new()));
+        let table = table
+            .as_table_like_mut()
+            .ok_or_else(|| format!("{GATEWAY}: `connections.{name}` is not a table"))?;
+        let decor = table
+            .get("url")
+            .and_then(Item::as_value)
+            .map(|old| old.decor().clone());
+        let mut new = value(url);
+        if let (Some(decor), Some(new)) = (decor, new.as_value_mut()) {
+            *new.decor_mut() = decor;
+        }
+        table.insert("url", new);
+    }
+    Ok(document.to_string())
+}
+
+/// Writes the moved site to a folder; other files in it stay. Each file appears whole, and `gateway.toml` after all others:
+/// whoever waits for it finds a whole site.
+///
+/// # Errors
+/// A file can't be written; the error names it.
+pub(crate) fn write(folder: &Folder, gateway: String, out: &Path) -> io::Result<()> {
+    let mut moved = folder.clone();
+    moved.set_text(GATEWAY, gateway);
+    fs::create_dir_all(out)?;
+    let staging = out.join(format!(".moving-{}", std::process::id()));
+    let written = moved
+        .write_to(&staging)
+        .and_then(|()| place(&moved, &staging, out));
+    fs::remove_dir_all(&staging)?;
+    written
+}
+
+fn place(moved: &Folder, staging: &Path, out: &Path) -> io::Result<()> {
+    let (last, first): (Vec<&str>, Vec<&str>) = moved.paths().partition(|path| *path == GATEWAY);
+    for path in first.into_iter().chain(last) {
+        let target: PathBuf = out.join(path);
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::rename(staging.join(path), &target)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", target.display())))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_urls_change_and_comments_stay() {
+        let text = "# 花园小区\nlisten = \"127.0.0.1:8080\"\n\n[connections.pump_room_a]\nurl = \"modbus+tcp://192.168.1.20:502\"   \
+                    # the pumps\ninterval = \"1s\"\n\n[influxdb]\nurl = \"http://127.0.0.1:8086\"\n";
+        let moved = with_urls(
+            text,
+            &[("pump_room_a".into(), "modbus+tcp://127.0.0.1:4711".into())],
+        )
+        .unwrap();
+        assert_eq!(moved, text.replace("192.168.1.20:502", "127.0.0.1:4711"));
+    }
+
+    #[test]
+    fn a_connection_that_only_the_environment_names_gets_a_table() {
+        let moved = with_urls(
+            "connections = { a = { url = \"mqtt://x\" } }\n",
+            &[
+                ("a".into(), "mqtt://127.0.0.1:1".into()),
+                ("b".into(), "mqtt://127.0.0.1:2".into()),
+            ],
+        );
+        let moved: DocumentMut = moved.unwrap().parse().unwrap();
+        assert_eq!(
+            moved["connections"]["a"]["url"].as_str(),
+            Some("mqtt://127.0.0.1:1")
+        );
+        assert_eq!(
+            moved["connections"]["b"]["url"].as_str(),
+            Some("mqtt://127.0.0.1:2")
+        );
+    }
+
+    #[test]
+    fn a_moved_site_is_whole_and_what_else_was_there_stays() {
+        let out = tempfile::tempdir().unwrap();
+        fs::write(out.path().join("notes.txt"), "mine").unwrap();
+        let folder = Folder::of_texts([
+            ("gateway.toml", "old"),
+            ("devices.csv", "id"),
+            ("profiles/a.toml", "class"),
+        ]);
+        write(&folder, "new".into(), out.path()).unwrap();
+        let read = |path: &str| fs::read_to_string(out.path().join(path)).unwrap();
+        assert_eq!(read("gateway.toml"), "new");
+        assert_eq!(
+            (read("devices.csv"), read("profiles/a.toml"), read("notes.txt")),
+            ("id".into(), "class".into(), "mine".into())
+        );
+        assert_eq!(fs::read_dir(out.path()).unwrap().count(), 4);
+    }
+}

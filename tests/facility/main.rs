@@ -1,0 +1,16 @@
+//! The whole facility, end to end: one module for each thing that must be seen.
+
+mod api;
+mod bad_input;
+mod broker;
+mod browser;
+mod command_line;
+mod demo;
+mod fire_main;
+mod floors;
+mod foreign;
+mod full_disk;
+mod kills;
+mod overdue;
+mod silent_unit;
+mod spine;

@@ -1,0 +1,182 @@
+//! A real InfluxDB 1.6.7, with authentication, on a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::compare::{Stored, StoredValue};
+use crate::http::{Answer, get, post};
+use crate::port::Port;
+use crate::process::Process;
+use crate::wait::{until, until_ok};
+
+const START: Duration = Duration::from_secs(30);
+const USER: &str = "gateway";
+const PASSWORD: &str = "0123-not-a-number";
+
+/// The server; it can be away for a while and come back with what it had.
+#[derive(Debug)]
+pub struct Influx {
+    folder: PathBuf,
+    http: Port,
+    _rpc: Port,
+    process: Option<Process>,
+}
+
+impl Influx {
+    /// Starts it with an empty database.
+    pub fn start(folder: &Path) -> Self {
+        let (http, rpc) = (Port::lease(), Port::lease());
+        let folder = folder.join("influxdb");
+        std::fs::create_dir_all(&folder).expect("a folder for InfluxDB");
+        let root = folder.display();
+        let config = format!(
+            r#"reporting-disabled = true
+bind-address = "{rpc}"
+[meta]
+  dir = "{root}/meta"
+[data]
+  dir = "{root}/data"
+  wal-dir = "{root}/wal"
+  index-version = "tsi1"
+[http]
+  bind-address = "{http}"
+  auth-enabled = true
+  log-enabled = false
+[monitor]
+  store-enabled = false
+"#,
+            rpc = rpc.address(),
+            http = http.address(),
+        );
+        std::fs::write(folder.join("influx.conf"), config).expect("InfluxDB's configuration");
+        let mut influx = Self {
+            folder,
+            http,
+            _rpc: rpc,
+            process: None,
+        };
+        influx.come_back();
+        // The first user may be made by anybody.
+        let statement = format!("CREATE USER {USER} WITH PASSWORD '{PASSWORD}' WITH ALL PRIVILEGES");
+        post(
+            &format!("http://{}/query?q={}", influx.http.address(), encoded(&statement)),
+            &Value::Null,
+        )
+        .expect("an answer")
+        .expect_status(200);
+        influx.tell("CREATE DATABASE facility");
+        influx
+    }
+
+    /// What a site's `[influxdb]` says about it.
+    pub fn table(&self) -> String {
+        format!(
+            "url = \"http://{}\"\nversion = 1\nbucket = \"facility\"\nuser = \"{USER}\"\npassword = \"{PASSWORD}\"",
+            self.http.address()
+        )
+    }
+
+    /// Ends it; what it has taken is on its disk.
+    #[track_caller]
+    pub fn go_away(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.stop(Duration::from_secs(20));
+        }
+    }
+
+    /// Starts it again on the same folder and port.
+    #[track_caller]
+    pub fn come_back(&mut self) {
+        let mut command = Command::new("influxd");
+        command.arg("-config").arg(self.folder.join("influx.conf"));
+        let mut process = Process::start("influxd", &command, &self.folder);
+        let ping = format!("http://{}/ping", self.http.address());
+        until("InfluxDB to answer", START, || {
+            process.must_run();
+            get(&ping).ok().filter(|answer| answer.status == 204)
+        });
+        self.process = Some(process);
+    }
+
+    /// Everything that is in it.
+    pub fn stored(&self) -> Stored {
+        let answer = self.ask("SELECT * FROM /.*/ GROUP BY device").json();
+        let mut stored = Stored::new();
+        for series in answer["results"][0]["series"].as_array().into_iter().flatten() {
+            read_series(series, &mut stored);
+        }
+        stored
+    }
+
+    /// The tag keys of one measurement, sorted.
+    pub fn tag_keys(&self, measurement: &str) -> Vec<String> {
+        let answer = self.ask(&format!("SHOW TAG KEYS FROM {measurement}")).json();
+        let values = answer["results"][0]["series"][0]["values"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        values
+            .iter()
+            .filter_map(|row| Some(row[0].as_str()?.to_owned()))
+            .collect()
+    }
+
+    fn ask(&self, statement: &str) -> Answer {
+        let credentials = format!("u={USER}&p={PASSWORD}");
+        let statement = encoded(statement);
+        let url = format!(
+            "http://{}/query?db=facility&epoch=ns&{credentials}&q={statement}",
+            self.http.address()
+        );
+        until_ok("InfluxDB to answer a query", START, || get(&url)).expect_status(200)
+    }
+
+    fn tell(&self, statement: &str) {
+        let url = format!(
+            "http://{}/query?u={USER}&p={PASSWORD}&q={}",
+            self.http.address(),
+            encoded(statement)
+        );
+        post(&url, &Value::Null).expect("an answer").expect_status(200);
+    }
+}
+
+fn read_series(series: &Value, stored: &mut Stored) {
+    let device = series["tags"]["device"].as_str().unwrap_or_default();
+    let columns: Vec<_> = series["columns"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    for row in series["values"].as_array().into_iter().flatten() {
+        let nanoseconds = row[0].as_i64().expect("a time in nanoseconds");
+        let at = Timestamp::from_nanosecond(i128::from(nanoseconds)).expect("a time");
+        for (column, point) in columns.iter().enumerate().skip(1) {
+            let value = match &row[column] {
+                Value::Number(number) => StoredValue::Number(number.as_f64().expect("a number")),
+                Value::Bool(state) => StoredValue::Bool(*state),
+                // Another device's field, a row without this field, or a tag.
+                _ => continue,
+            };
+            stored
+                .entry((device.to_owned(), (*point).to_owned()))
+                .or_default()
+                .push((at, value));
+        }
+    }
+}
+
+/// Percent-encodes all that is not plainly allowed in a query string.
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}

@@ -1,0 +1,44 @@
+//! What the end-to-end tests stand on: they start real processes, talk HTTP to them, and read what they wrote.
+//!
+//! Nothing here knows the other crates. Every port is free, every folder temporary, every wait has a deadline,
+//! and every process ends with the test that started it, telling the end of its log if the test failed.
+
+mod compare;
+mod demo;
+mod dice;
+mod disk;
+mod gateway;
+mod http;
+mod influx;
+mod metrics;
+mod mosquitto;
+mod port;
+mod process;
+mod pymodbus;
+mod scene;
+mod served;
+mod simulator;
+mod site;
+mod victoria;
+mod wait;
+mod webhook;
+
+pub use compare::{Difference, Keeping, Leeway, Stored, StoredValue, compare};
+pub use demo::Demo;
+pub use dice::Dice;
+pub use disk::SmallDisk;
+pub use gateway::{Gateway, binary, run_command};
+pub use http::{Answer, Events, delete, get, post};
+pub use influx::Influx;
+pub use metrics::Metrics;
+pub use mosquitto::Mosquitto;
+pub use port::Port;
+pub use process::{Finished, Process};
+pub use pymodbus::Pymodbus;
+pub use scene::Scene;
+pub use served::{Served, served_in};
+pub use simulator::Simulator;
+pub use site::{SiteDraft, repository};
+pub use victoria::Victoria;
+pub use wait::{so, until, until_ok};
+pub use webhook::Webhook;

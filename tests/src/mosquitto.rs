@@ -1,0 +1,79 @@
+//! A real Mosquitto broker that drops no message by itself.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::port::Port;
+use crate::process::Process;
+use crate::wait::until;
+
+const START: Duration = Duration::from_secs(10);
+
+/// The broker.
+#[derive(Debug)]
+pub struct Mosquitto {
+    folder: PathBuf,
+    port: Port,
+    process: Option<Process>,
+}
+
+impl Mosquitto {
+    /// Starts it on a folder of its own.
+    pub fn start(folder: &Path) -> Self {
+        let (folder, port) = (folder.join("mosquitto"), Port::lease());
+        std::fs::create_dir_all(&folder).expect("a folder for Mosquitto");
+        // By default it silently drops what a slow or absent subscriber has not fetched after 1,000 messages, and
+        // it would leave the user that started it, and with it the kernel's promise to end it with the test.
+        let config = format!(
+            "listener {} 127.0.0.1\nallow_anonymous true\nuser root\nmax_queued_messages 0\n\
+             max_inflight_messages 1000\npersistence true\npersistence_location {}/\n",
+            port.number(),
+            folder.display()
+        );
+        std::fs::write(folder.join("mosquitto.conf"), config).expect("Mosquitto's configuration");
+        let mut mosquitto = Self {
+            folder,
+            port,
+            process: None,
+        };
+        mosquitto.come_back();
+        mosquitto
+    }
+
+    /// What a connection dials.
+    pub fn url(&self) -> String {
+        format!("mqtt://{}", self.port.address())
+    }
+
+    /// Ends it in order: its sessions are on disk.
+    #[track_caller]
+    pub fn go_away(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.stop(Duration::from_secs(10));
+        }
+    }
+
+    /// Starts it again.
+    #[track_caller]
+    pub fn come_back(&mut self) {
+        let mut command = Command::new("/usr/sbin/mosquitto");
+        command.arg("-c").arg(self.folder.join("mosquitto.conf"));
+        let mut process = Process::start("mosquitto", &command, &self.folder);
+        until("Mosquitto to listen", START, || {
+            process.must_run();
+            self.port.answers().then_some(())
+        });
+        self.process = Some(process);
+    }
+
+    /// Publishes a message, as a stranger would.
+    #[track_caller]
+    pub fn publish(&self, topic: &str, message: &str) {
+        let mut command = Command::new("mosquitto_pub");
+        command.args(["-h", "127.0.0.1", "-p", &self.port.number().to_string()]);
+        command.args(["-q", "1", "-t", topic, "-m", message]);
+        let finished = Process::finish("mosquitto_pub", &command, START);
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+    }
+}
