@@ -52,20 +52,20 @@ pub(crate) fn draft(
     let ticket = form.ticket();
     let summary = form.required("summary", Form::summary);
     let procedure = form.procedure();
-    let (class, when, severity, (zh, en)) = (class?, when?, severity?, summary?);
-    let condition = form.reads(std::iter::once(&when).chain(&clear));
-    let told = form.reads([&zh, &en].into_iter().filter_map(|saying| match saying {
-        Saying::Worked(closure) => Some(closure),
-        Saying::Plain(_) => None,
-    }));
-    let profiles = form.profiles(class.as_ref(), &condition.and(&told));
+    let condition = form.reads(when.iter().chain(&clear));
+    let sayings = summary.iter().flat_map(|(zh, en)| [zh, en]);
+    let told = form.reads(sayings.filter_map(Saying::closure));
+    let profiles = class
+        .as_ref()
+        .map(|class| form.profiles(class.as_ref(), &condition.and(&told)));
+    // Only now, so that one mistake does not hide the next.
     if faults.len() > told_before {
         return None;
     }
     let mut points: Vec<String> = condition.points.iter().map(|(point, _)| point.clone()).collect();
     points.sort();
-    let place = place(&ran.file, said.position);
-    let id = said.id.clone();
+    let (id, place) = (said.id.clone(), place(&ran.file, said.position));
+    let (class, severity, (zh, en)) = (class?, severity?, summary?);
     let rule = Rule {
         id,
         class,
@@ -78,19 +78,18 @@ pub(crate) fn draft(
         points,
         place,
     };
-    Some((
-        rule,
-        Body {
-            ast: Arc::clone(&ran.ast),
-            when,
-            clear,
-            zh,
-            en,
-            condition,
-            summary: told,
-            profiles,
-        },
-    ))
+    let ast = Arc::clone(&ran.ast);
+    let body = Body {
+        ast,
+        when: when?,
+        clear,
+        zh,
+        en,
+        condition,
+        summary: told,
+        profiles: profiles?,
+    };
+    Some((rule, body))
 }
 
 /// Whether a name is of the form `[a-z][a-z0-9_-]*`.

@@ -78,6 +78,16 @@ pub(crate) enum Saying {
     Worked(FnPtr),
 }
 
+impl Saying {
+    /// Its closure, if it is worked out.
+    pub(crate) fn closure(&self) -> Option<&FnPtr> {
+        match self {
+            Self::Worked(closure) => Some(closure),
+            Self::Plain(_) => None,
+        }
+    }
+}
+
 /// A site's rules, loaded and checked.
 pub struct Rules {
     pub(crate) engine: Engine,

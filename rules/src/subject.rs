@@ -87,7 +87,7 @@ impl State {
     /// Counts the points that are not good. Points that were not read yet since the device last began to answer don't count.
     pub(crate) fn count_faulty(&self) -> usize {
         let faulty =
-            |reading: &&Reading| !reading.is_good() ;
+            |reading: &&Reading| !reading.is_good() && **reading != Reading::Missing(Missing::NotReadYet);
         if self.silent {
             0
         } else {
@@ -95,13 +95,20 @@ impl State {
         }
     }
 
-    /// Hands a point's reading to its windows.
-    pub(crate) fn put(&mut self, plan: &Plan, position: usize, at: Timestamp, reading: &Reading) {
+    /// Takes a point's reading, into its windows too, and says whether it differs from the one before.
+    pub(crate) fn take(&mut self, plan: &Plan, position: usize, at: Timestamp, reading: &Reading) -> bool {
         let value = reading.good().and_then(Value::as_number);
         for (window, asked) in self.windows.iter_mut().zip(&plan.windows) {
             if asked.position == position {
                 window.put(at, value);
             }
+        }
+        match self.readings.get_mut(position) {
+            Some(known) if known != reading => {
+                known.clone_from(reading);
+                true
+            }
+            _ => false,
         }
     }
 }

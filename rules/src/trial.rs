@@ -50,13 +50,9 @@ fn made_up(plan: &Arc<Plan>, profile: &Profile, setting: Setting) -> Subject {
         .max()
         .unwrap_or_default();
     let mut state = subject.state();
-    state.readings = profile
-        .points
-        .iter()
-        .map(|point| Reading::Good(value(point, setting)))
-        .collect();
-    for (position, reading) in state.readings.clone().iter().enumerate() {
-        state.put(plan, position, Timestamp::UNIX_EPOCH, reading);
+    for (position, point) in profile.points.iter().enumerate() {
+        let reading = Reading::Good(value(point, setting));
+        state.take(plan, position, Timestamp::UNIX_EPOCH, &reading);
     }
     state.now = Timestamp::UNIX_EPOCH
         .checked_add(longest * 2 + Duration::from_secs(60))

@@ -70,20 +70,9 @@ impl Watched {
         }
         state.silent = silent;
         for sample in &batch.samples {
-            let Some(position) = sample
-                .point
-                .0
-                .checked_sub(self.first_point.0)
-                .map(|position| position as usize)
-            else {
-                continue;
-            };
-            state.put(plan, position, batch.at, &sample.reading);
-            let Some(known) = state.readings.get_mut(position) else {
-                continue;
-            };
-            if *known != sample.reading {
-                known.clone_from(&sample.reading);
+            // A point of another device is beyond the table, where nothing is kept.
+            let position = sample.point.0.wrapping_sub(self.first_point.0) as usize;
+            if state.take(plan, position, batch.at, &sample.reading) {
                 mark(&mut self.slots, plan.readers.get(position).into_iter().flatten());
             }
         }

@@ -7,6 +7,8 @@
 mod broker;
 mod control;
 mod device;
+#[cfg(test)]
+mod device_tests;
 mod encode;
 mod error;
 mod fault;

@@ -159,3 +159,106 @@ fn stretch_of(point: &Point) -> Option<Stretch> {
         count,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::{Class, DataType, ModbusLimits, Order, SkippedRegisters, Text};
+
+    use super::*;
+
+    fn point(name: &str, number: u16, data_type: DataType) -> Point {
+        Point {
+            name: name.into(),
+            title: Text::default(),
+            unit: String::new(),
+            address: Address::Register {
+                table: RegisterTable::Holding,
+                number,
+            },
+            data_type,
+            order: Order::Abcd,
+            scale: 1.0,
+            offset: 0.0,
+            range: None,
+            missing: Vec::new(),
+            every: 1,
+            labels: BTreeMap::new(),
+        }
+    }
+
+    /// Registers 10 to 31: a 32-bit number at 10, two bits at 12, nothing until 20 to 25, which must not be read, and one at 31.
+    fn profile() -> Profile {
+        Profile {
+            id: "test".into(),
+            class: Class(Arc::from("power")),
+            name: Text::default(),
+            modbus: ModbusLimits {
+                max_registers: 20,
+                skip: vec![SkippedRegisters {
+                    table: RegisterTable::Holding,
+                    first: 20,
+                    last: 25,
+                }],
+                ..ModbusLimits::default()
+            },
+            points: vec![
+                point("energy", 10, DataType::U32),
+                point("first", 12, DataType::Bit(0)),
+                point("second", 12, DataType::Bit(1)),
+                point("last", 31, DataType::U16),
+            ],
+        }
+    }
+
+    fn read(first: u16, count: u16) -> Stretch {
+        Stretch {
+            table: RegisterTable::Holding,
+            first,
+            count,
+        }
+    }
+
+    #[test]
+    fn a_read_is_answered_inside_the_points_span_and_nowhere_else() {
+        let map = RegisterMap::of(&profile());
+        assert_eq!(map.check(&read(10, 10)), Ok(()));
+        assert_eq!(map.check(&read(26, 6)), Ok(()));
+        for outside in [read(9, 2), read(31, 2), read(19, 2), read(25, 1), read(65535, 2)] {
+            assert_eq!(map.check(&outside), Err(Refusal::IllegalAddress), "{outside:?}");
+        }
+        let coils = Stretch {
+            table: RegisterTable::Coil,
+            first: 10,
+            count: 1,
+        };
+        assert_eq!(map.check(&coils), Err(Refusal::IllegalAddress));
+        assert_eq!(map.check(&read(10, 21)), Err(Refusal::IllegalCount));
+        assert_eq!(map.check(&read(10, 0)), Err(Refusal::IllegalCount));
+    }
+
+    #[test]
+    fn an_answer_tells_only_the_points_that_lie_wholly_inside_it() {
+        let shown = [
+            Value::Number(65_538.0),
+            Value::Bool(false),
+            Value::Bool(true),
+            Value::Number(7.0),
+        ];
+        let whole = answer(&profile(), &shown, &read(10, 4));
+        assert_eq!(whole.words, [1, 2, 0b10, 0]);
+        let named = |answer: &Answer| {
+            answer
+                .values
+                .iter()
+                .map(|(name, _)| name.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(named(&whole), ["energy", "first", "second"]);
+        assert_eq!(whole.values[0].1, shown[0]);
+        let cut = answer(&profile(), &shown, &read(11, 2));
+        assert_eq!(cut.words, [2, 0b10]);
+        assert_eq!(named(&cut), ["first", "second"]);
+    }
+}

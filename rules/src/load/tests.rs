@@ -237,6 +237,24 @@ fn points_are_found_in_functions_that_the_device_is_handed_to() {
 }
 
 #[test]
+fn one_mistake_in_a_rule_does_not_hide_another() {
+    let text = "rule(\"x\", #{ class: \"pumps\", severity: \"grave\", aftr: \"1s\",
+        when: |d| d.presure < 1, clear: |d| d.pressure.avg > d.flaw, after: \"soon\", ticket: \"nowhere\",
+        summary: #{ zh: |d| `${d.prossure}`, en: 1 }, procedure: \"none.md\" });
+        rule(\"y\", #{});";
+    let (_, faults) = load_text(text);
+    let lines: Vec<&str> = faults
+        .iter()
+        .map(|fault| fault.split(':').nth(1).unwrap())
+        .collect();
+    assert_eq!(
+        lines,
+        ["1", "1", "2", "2", "2", "2", "3", "3", "4", "4", "4", "4"],
+        "{faults:#?}"
+    );
+}
+
+#[test]
 fn functions_that_call_each_other_for_ever_are_told() {
     let text =
         "fn here(d) { there(d) }\nfn there(d) { here(d) }\n".to_owned() + &*rule("lost", "when: |d| here(d)");
