@@ -22,7 +22,11 @@ fn main() -> io::Result<()> {
         fs::remove_dir_all(&page)?;
     }
     fs::create_dir_all(&page)?;
-    if built.join("index.html").exists() { copy(built, &page) } else { fs::write(page.join("index.html"), NOT_BUILT) }
+    if built.join("index.html").exists() {
+        copy(built, &page)
+    } else {
+        fs::write(page.join("index.html"), NOT_BUILT)
+    }
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

@@ -31,7 +31,10 @@ const INTAKE_QUEUE: usize = 8_192;
 const CHANGES_QUEUE: usize = 4_096;
 /// The outbox keeps at most so many bytes, about a week of a campus.
 const OUTBOX_BYTES: u64 = 4 << 30;
-const KEEP_HISTORY: Keep = Keep { age: SignedDuration::from_hours(24 * 7), bytes: 2 << 30 };
+const KEEP_HISTORY: Keep = Keep {
+    age: SignedDuration::from_hours(24 * 7),
+    bytes: 2 << 30,
+};
 /// The outbox's own name for the one destination that a site has today.
 const DESTINATION: &str = "influxdb";
 
@@ -96,7 +99,10 @@ impl Daemon {
     ) -> Result<Self, DaemonError> {
         let started_at = Timestamp::now();
         let lock = lock(data)?;
-        let calendar = Arc::new(WorkCalendar::new(site.standard.calendar.clone(), site.timezone.clone()));
+        let calendar = Arc::new(WorkCalendar::new(
+            site.standard.calendar.clone(),
+            site.timezone.clone(),
+        ));
         let live = Arc::new(RwLock::new(Live::new(&site)));
         let mut tasks = JoinSet::new();
         let mut threads = Vec::new();
@@ -123,10 +129,20 @@ impl Daemon {
                     InfluxVersion::V1 { .. } => "v1",
                     InfluxVersion::V2 { .. } => "v2",
                 };
-                (Some(opened.outbox), Some((DestinationName { name: DESTINATION.to_owned(), kind }, stand)))
+                (
+                    Some(opened.outbox),
+                    Some((
+                        DestinationName {
+                            name: DESTINATION.to_owned(),
+                            kind,
+                        },
+                        stand,
+                    )),
+                )
             }
         };
-        let (recorder, history, thread) = Recorder::start(data, Arc::clone(&site), KEEP_HISTORY, outbox.is_none())?;
+        let (recorder, history, thread) =
+            Recorder::start(data, Arc::clone(&site), KEEP_HISTORY, outbox.is_none())?;
         threads.push(thread);
 
         // The desk: rules, alarms, tickets, notices.
@@ -148,7 +164,9 @@ impl Daemon {
         };
         let keeper = Keeper::new(at_the_desk, started_at)?;
         let handle = desk.clone();
-        let thread = std::thread::Builder::new().name("desk".into()).spawn(move || keeper.run(&handle, &heard));
+        let thread = std::thread::Builder::new()
+            .name("desk".into())
+            .spawn(move || keeper.run(&handle, &heard));
         threads.push(thread.map_err(DaemonError::Thread)?);
 
         match &site.notify.webhook {
@@ -182,8 +200,14 @@ impl Daemon {
             stop: stop.clone(),
         });
         let listener = TcpListener::bind(site.listen).await;
-        let listener = listener.map_err(|reason| DaemonError::Listen { address: site.listen, reason })?;
-        let address = listener.local_addr().map_err(|reason| DaemonError::Listen { address: site.listen, reason })?;
+        let listener = listener.map_err(|reason| DaemonError::Listen {
+            address: site.listen,
+            reason,
+        })?;
+        let address = listener.local_addr().map_err(|reason| DaemonError::Listen {
+            address: site.listen,
+            reason,
+        })?;
         tasks.spawn(crate::api::publish(Arc::clone(&shared), changes));
         let serving = axum::serve(listener, crate::api::router(shared));
         let stopped = stop.clone();
@@ -195,11 +219,24 @@ impl Daemon {
 
         // Last, so that nothing is read that nobody would keep.
         let (deliver, deliveries) = mpsc::channel(INTAKE_QUEUE);
-        let intake = Intake { live, outbox, recorder, desk: desk.clone() };
+        let intake = Intake {
+            live,
+            outbox,
+            recorder,
+            desk: desk.clone(),
+        };
         let intake_site = Arc::clone(&site);
         tasks.spawn(async move { intake.run(&intake_site, deliveries).await });
         let drivers = drivers::start(site, deliver, stop.clone());
-        Ok(Self { address, stop, drivers, tasks, desk, threads, _lock: lock })
+        Ok(Self {
+            address,
+            stop,
+            drivers,
+            tasks,
+            desk,
+            threads,
+            _lock: lock,
+        })
     }
 
     /// Runs until `stop` is cancelled; then everything that was taken is committed, in the order of the flow.
@@ -236,15 +273,28 @@ fn open_outbox(site: &Arc<Site>, data: &Path) -> Result<OpenedOutbox, DaemonErro
     let writer = OutboxWriter::open(data, DESTINATION)?;
     let reader = writer.reader()?;
     let fresh = Arc::new(Notify::new());
-    let (outbox, thread) =
-        Outbox::start(writer, Arc::clone(site), DESTINATION.to_owned(), OUTBOX_BYTES, Arc::clone(&fresh))
-            .map_err(DaemonError::Thread)?;
-    Ok(OpenedOutbox { outbox, reader, fresh, thread })
+    let (outbox, thread) = Outbox::start(
+        writer,
+        Arc::clone(site),
+        DESTINATION.to_owned(),
+        OUTBOX_BYTES,
+        Arc::clone(&fresh),
+    )
+    .map_err(DaemonError::Thread)?;
+    Ok(OpenedOutbox {
+        outbox,
+        reader,
+        fresh,
+        thread,
+    })
 }
 
 /// Makes the data folder and takes it for this process alone; the system lets go of it however the process ends.
 fn lock(data: &Path) -> Result<File, DaemonError> {
-    let failed = |reason: String| DaemonError::Data { path: data.to_owned(), reason };
+    let failed = |reason: String| DaemonError::Data {
+        path: data.to_owned(),
+        reason,
+    };
     std::fs::create_dir_all(data).map_err(|error| failed(error.to_string()))?;
     let file = File::options()
         .create(true)
@@ -254,9 +304,9 @@ fn lock(data: &Path) -> Result<File, DaemonError> {
         .map_err(|error| failed(error.to_string()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(failed("another gateway runs on it: stop that one, or give this one --data of its own".into()))
-        }
+        Err(TryLockError::WouldBlock) => Err(failed(
+            "another gateway runs on it: stop that one, or give this one --data of its own".into(),
+        )),
         Err(TryLockError::Error(error)) => Err(failed(format!("it cannot be locked: {error}"))),
     }
 }

@@ -74,7 +74,10 @@ impl Live {
             answered_ever: false,
             version: 0,
         };
-        let nothing = LivePoint { reading: Reading::Missing(Missing::NotReadYet), at: None };
+        let nothing = LivePoint {
+            reading: Reading::Missing(Missing::NotReadYet),
+            at: None,
+        };
         Self {
             devices: Dense::new(site.devices.values().map(device).collect()),
             points: Dense::build(site.point_count(), |_| nothing.clone()),
@@ -83,18 +86,25 @@ impl Live {
 
     /// Takes in a batch; one that is older than what is here changes nothing. Returns whether it was taken in.
     pub fn take(&mut self, batch: &Batch) -> bool {
-        let device = &mut self.devices[batch.device];
+        let device = self.devices.at_mut(batch.device);
         if device.at.is_some_and(|at| batch.at <= at) {
             return false;
         }
         let before = (device.unanswered >= OFFLINE_AFTER, device.answered_ever);
-        let silent = batch.samples.iter().all(|sample| sample.reading == Reading::Missing(Missing::NoAnswer));
-        device.unanswered = if silent { device.unanswered.saturating_add(1) } else { 0 };
+        let silent = batch
+            .samples
+            .iter()
+            .all(|sample| sample.reading == Reading::Missing(Missing::NoAnswer));
+        device.unanswered = if silent {
+            device.unanswered.saturating_add(1)
+        } else {
+            0
+        };
         device.answered_ever |= !silent;
         device.at = Some(batch.at);
         let mut changed = before != (device.unanswered >= OFFLINE_AFTER, device.answered_ever);
         for sample in &batch.samples {
-            let point = &mut self.points[sample.point];
+            let point = self.points.at_mut(sample.point);
             changed |= point.reading != sample.reading;
             point.reading.clone_from(&sample.reading);
             point.at = Some(batch.at);
@@ -107,7 +117,7 @@ impl Live {
 
     /// How a device is.
     pub fn state(&self, device: DeviceIndex) -> DeviceState {
-        let live = &self.devices[device];
+        let live = self.devices.at(device);
         if !live.in_service {
             DeviceState::OutOfService
         } else if live.unanswered >= OFFLINE_AFTER {
@@ -123,22 +133,31 @@ impl Live {
 
     /// The newest samples of a device, in the profile's order.
     pub fn points_of(&self, device: DeviceIndex) -> impl Iterator<Item = (PointId, &LivePoint)> {
-        let live = &self.devices[device];
+        let live = self.devices.at(device);
         let first = live.first_point.0;
         let count = u32::try_from(live.points).unwrap_or(u32::MAX);
-        (first..first.saturating_add(count)).map(PointId).map(|id| (id, &self.points[id]))
+        (first..first.saturating_add(count))
+            .map(PointId)
+            .map(|id| (id, self.points.at(id)))
     }
 
     /// Counts up whenever a value, a quality or the state of a device changes.
     pub fn version(&self, device: DeviceIndex) -> u64 {
-        self.devices[device].version
+        self.devices.at(device).version
     }
 
     /// Everything that is known of a device as one batch, for those who missed some; none before the first.
     pub fn newest(&self, device: DeviceIndex) -> Option<Batch> {
         let at = self.devices.get(device)?.at?;
-        let samples = self.points_of(device).map(|(point, live)| Sample { point, reading: live.reading.clone() });
-        Some(Batch { device, at, samples: samples.collect() })
+        let samples = self.points_of(device).map(|(point, live)| Sample {
+            point,
+            reading: live.reading.clone(),
+        });
+        Some(Batch {
+            device,
+            at,
+            samples: samples.collect(),
+        })
     }
 }
 
@@ -154,8 +173,15 @@ mod tests {
 
     fn batch(site: &Site, seconds: i64, reading: Reading) -> Batch {
         let device = site.devices.values().next().unwrap();
-        let samples = device.points().map(|(point, _)| Sample { point, reading: reading.clone() });
-        Batch { device: DeviceIndex(0), at: at(seconds), samples: samples.collect() }
+        let samples = device.points().map(|(point, _)| Sample {
+            point,
+            reading: reading.clone(),
+        });
+        Batch {
+            device: DeviceIndex(0),
+            at: at(seconds),
+            samples: samples.collect(),
+        }
     }
 
     #[test]
@@ -182,7 +208,10 @@ mod tests {
         let mut live = Live::new(&site);
         live.take(&batch(&site, 10, Reading::Good(Value::Number(0.4))));
         assert!(!live.take(&batch(&site, 9, Reading::Good(Value::Number(0.1)))));
-        assert!(live.points_of(DeviceIndex(0)).all(|(_, point)| point.reading == Reading::Good(Value::Number(0.4))));
+        assert!(
+            live.points_of(DeviceIndex(0))
+                .all(|(_, point)| point.reading == Reading::Good(Value::Number(0.4)))
+        );
     }
 
     #[test]

@@ -19,7 +19,10 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // Before anything can use TLS: two providers are compiled in by what we depend on, and rustls refuses to choose.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         eprintln!("facility-gateway: TLS was set up twice; report this");
     }
     commands::run(arguments.command)

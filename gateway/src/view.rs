@@ -16,7 +16,9 @@ use crate::tickets::{ClockStand, Origin, Step, StoppedBy, Ticket, WorkCalendar};
 
 /// A moment as RFC 3339 with the site's offset.
 pub fn rfc3339(at: Timestamp, timezone: &TimeZone) -> String {
-    at.to_zoned_datetime(timezone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()
+    at.to_zoned_datetime(timezone.clone())
+        .strftime("%Y-%m-%dT%H:%M:%S%.f%:z")
+        .to_string()
 }
 
 /// A text in both languages.
@@ -30,7 +32,10 @@ pub struct TextView {
 
 impl From<&Text> for TextView {
     fn from(text: &Text) -> Self {
-        Self { zh: text.zh.clone(), en: text.en.clone() }
+        Self {
+            zh: text.zh.clone(),
+            en: text.en.clone(),
+        }
     }
 }
 
@@ -91,7 +96,10 @@ impl DeviceView {
         for (point, live) in device.profile.points.iter().zip(points) {
             if wanted.is_none_or(|wanted| wanted.contains(&point.name)) {
                 let view = PointView::new(point, live, &site.timezone);
-                shown.insert(point.name.clone(), serde_json::to_value(view).unwrap_or(Json::Null));
+                shown.insert(
+                    point.name.clone(),
+                    serde_json::to_value(view).unwrap_or(Json::Null),
+                );
             }
         }
         Self {
@@ -99,7 +107,7 @@ impl DeviceView {
             name: device.name.clone(),
             class: device.profile.class.to_string(),
             profile: device.profile.id.clone(),
-            connection: site.connections[device.connection].name.clone(),
+            connection: site.connections.at(device.connection).name.clone(),
             building: device.building.clone(),
             location: device.location.clone(),
             state: state.name(),
@@ -219,7 +227,11 @@ impl TicketView {
     pub fn new(ticket: &Ticket, calendar: &WorkCalendar, now: Timestamp) -> Self {
         let timezone = calendar.timezone();
         let clocks = ticket.clocks.iter().filter_map(|clock| {
-            Some(ClockView::new(clock.kind.name(), clock.stand(now, calendar)?, timezone))
+            Some(ClockView::new(
+                clock.kind.name(),
+                clock.stand(now, calendar)?,
+                timezone,
+            ))
         });
         Self {
             id: ticket.id.clone(),
@@ -236,7 +248,11 @@ impl TicketView {
             opened_at: rfc3339(ticket.opened_at, timezone),
             previous: ticket.previous.clone(),
             clocks: clocks.collect(),
-            steps: ticket.steps.iter().map(|step| StepView::new(step, timezone)).collect(),
+            steps: ticket
+                .steps
+                .iter()
+                .map(|step| StepView::new(step, timezone))
+                .collect(),
         }
     }
 }
@@ -304,7 +320,13 @@ mod tests {
     #[test]
     fn times_have_the_sites_offset() {
         let at: Timestamp = "2026-11-24T06:32:07.25Z".parse().unwrap();
-        assert_eq!(rfc3339(at, &TimeZone::get("Asia/Shanghai").unwrap()), "2026-11-24T14:32:07.25+08:00");
-        assert_eq!(rfc3339(Timestamp::UNIX_EPOCH, &TimeZone::UTC), "1970-01-01T00:00:00+00:00");
+        assert_eq!(
+            rfc3339(at, &TimeZone::get("Asia/Shanghai").unwrap()),
+            "2026-11-24T14:32:07.25+08:00"
+        );
+        assert_eq!(
+            rfc3339(Timestamp::UNIX_EPOCH, &TimeZone::UTC),
+            "1970-01-01T00:00:00+00:00"
+        );
     }
 }

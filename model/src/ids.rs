@@ -79,6 +79,24 @@ impl<K: DenseId, T> Dense<K, T> {
         self.items.get(id.position())
     }
 
+    /// The item of an id of this site.
+    ///
+    /// # Panics
+    /// The id is of another, larger site; ids never leave the process that numbered them.
+    #[allow(clippy::indexing_slicing)]
+    pub fn at(&self, id: K) -> &T {
+        &self[id]
+    }
+
+    /// The item of an id of this site, to change it.
+    ///
+    /// # Panics
+    /// As [`Dense::at`].
+    #[allow(clippy::indexing_slicing)]
+    pub fn at_mut(&mut self, id: K) -> &mut T {
+        &mut self[id]
+    }
+
     /// Every item with its id, in order.
     pub fn iter(&self) -> impl Iterator<Item = (K, &T)> {
         self.items

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 const MOST_CLIENTS: usize = 1_000;
 const LARGEST_MESSAGE_BYTES: usize = 1 << 20;
 /// A segment of the broker's memory; ten of them a topic filter are kept for clients that are away.
-const SEGMENT_BYTES: usize = 1 << 20;
+const SEGMENT_BYTES: usize = 256 << 10;
 const SEGMENTS: usize = 10;
 /// It listens within milliseconds; after so long something is wrong.
 const STARTS_WITHIN: Duration = Duration::from_secs(5);

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub(crate) struct Served(Option<Arc<Log>>);
 struct Log {
     path: PathBuf,
     file: Mutex<BufWriter<File>>,
+    /// Whether the last try failed: a full disk is told once, not with every line.
+    failing: AtomicBool,
 }
 
 impl Served {
@@ -36,6 +39,7 @@ impl Served {
         Ok(Self(Some(Arc::new(Log {
             path: path.to_owned(),
             file,
+            failing: AtomicBool::new(false),
         }))))
     }
 
@@ -71,8 +75,10 @@ impl Served {
 impl Log {
     fn tell(&self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = write(&mut file) {
-            tracing::error!(file = %self.path.display(), %error, "what was served can't be written; free its disk");
+        let written = write(&mut file);
+        let failed_before = self.failing.swap(written.is_err(), Ordering::Relaxed);
+        if let (Err(error), false) = (written, failed_before) {
+            tracing::error!(file = %self.path.display(), %error, "what is served can't be written; make room on its disk");
         }
     }
 }

@@ -166,7 +166,11 @@ impl Alarm {
         } else if self.shelved.is_some() {
             AlarmState::Shelved
         } else if self.is_active() {
-            if self.acknowledged { AlarmState::ActiveAcked } else { AlarmState::ActiveUnacked }
+            if self.acknowledged {
+                AlarmState::ActiveAcked
+            } else {
+                AlarmState::ActiveUnacked
+            }
         } else if self.latched {
             AlarmState::Latched
         } else if self.acknowledged {
@@ -223,7 +227,10 @@ impl Alarm {
             Phase::PendingOff { since } if self.known => since.saturating_add(delays.off).ok(),
             _ => None,
         };
-        let asides = [&self.shelved, &self.out_of_service].into_iter().flatten().map(|aside| aside.until);
+        let asides = [&self.shelved, &self.out_of_service]
+            .into_iter()
+            .flatten()
+            .map(|aside| aside.until);
         delayed.into_iter().chain(asides).min()
     }
 
@@ -248,8 +255,11 @@ impl Alarm {
 mod tests {
     use super::*;
 
-    const DELAYS: Delays =
-        Delays { on: SignedDuration::from_secs(10), off: SignedDuration::from_secs(5), latch: false };
+    const DELAYS: Delays = Delays {
+        on: SignedDuration::from_secs(10),
+        off: SignedDuration::from_secs(5),
+        latch: false,
+    };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_795_000_000 + seconds).unwrap()
@@ -287,7 +297,10 @@ mod tests {
         assert_eq!(alarm.take(Level::Holds, at(0), DELAYS), None);
         assert_eq!(alarm.next_due(DELAYS), Some(at(10)));
         assert_eq!(alarm.take(Level::Holds, at(9), DELAYS), None);
-        assert_eq!(alarm.take(Level::Holds, at(10), DELAYS), Some(Edge::Raised { since: at(0) }));
+        assert_eq!(
+            alarm.take(Level::Holds, at(10), DELAYS),
+            Some(Edge::Raised { since: at(0) })
+        );
         assert_eq!(alarm.state(), AlarmState::ActiveUnacked);
     }
 
@@ -307,22 +320,35 @@ mod tests {
         pending.take(Level::Holds, at(0), DELAYS);
         assert_eq!(pending.take(Level::Unknown, at(5), DELAYS), None);
         assert_eq!(pending.tick(at(60), DELAYS), None);
-        assert_eq!(pending.take(Level::Holds, at(61), DELAYS), Some(Edge::Raised { since: at(0) }));
+        assert_eq!(
+            pending.take(Level::Holds, at(61), DELAYS),
+            Some(Edge::Raised { since: at(0) })
+        );
 
         let mut active = raised();
         active.take(Level::Clear, at(20), DELAYS);
         active.take(Level::Unknown, at(22), DELAYS);
         assert_eq!(active.tick(at(60), DELAYS), None);
-        assert_eq!((active.state(), active.condition()), (AlarmState::ActiveUnacked, "unknown"));
+        assert_eq!(
+            (active.state(), active.condition()),
+            (AlarmState::ActiveUnacked, "unknown")
+        );
         active.take(Level::Clear, at(70), DELAYS);
-        assert_eq!(active.tick(at(75), DELAYS), Some(Edge::Returned { since: at(70) }));
+        assert_eq!(
+            active.tick(at(75), DELAYS),
+            Some(Edge::Returned { since: at(70) })
+        );
     }
 
     #[test]
     fn a_returned_alarm_waits_until_somebody_has_seen_it() {
         let mut alarm = raised();
         alarm.take(Level::Clear, at(20), DELAYS);
-        assert_eq!(alarm.state(), AlarmState::ActiveUnacked, "the off-delay has not run out");
+        assert_eq!(
+            alarm.state(),
+            AlarmState::ActiveUnacked,
+            "the off-delay has not run out"
+        );
         assert_eq!(alarm.tick(at(25), DELAYS), Some(Edge::Returned { since: at(20) }));
         assert_eq!(alarm.state(), AlarmState::ReturnedUnacked);
         alarm.acknowledge();
@@ -343,12 +369,22 @@ mod tests {
 
     #[test]
     fn a_latched_alarm_stays_until_it_is_reset() {
-        let delays = Delays { on: SignedDuration::ZERO, off: SignedDuration::ZERO, latch: true };
+        let delays = Delays {
+            on: SignedDuration::ZERO,
+            off: SignedDuration::ZERO,
+            latch: true,
+        };
         let mut alarm = alarm();
-        assert_eq!(alarm.take(Level::Holds, at(0), delays), Some(Edge::Raised { since: at(0) }));
+        assert_eq!(
+            alarm.take(Level::Holds, at(0), delays),
+            Some(Edge::Raised { since: at(0) })
+        );
         alarm.acknowledge();
         assert!(!alarm.can_reset());
-        assert_eq!(alarm.take(Level::Clear, at(5), delays), Some(Edge::Returned { since: at(5) }));
+        assert_eq!(
+            alarm.take(Level::Clear, at(5), delays),
+            Some(Edge::Returned { since: at(5) })
+        );
         assert_eq!(alarm.state(), AlarmState::Latched);
         assert!(alarm.can_reset());
         alarm.reset();
@@ -358,7 +394,12 @@ mod tests {
     #[test]
     fn shelving_ends_by_itself_and_never_stops_evaluation() {
         let mut alarm = alarm();
-        alarm.shelved = Some(SetAside { by: "Li".into(), reason: "test".into(), at: at(0), until: at(100) });
+        alarm.shelved = Some(SetAside {
+            by: "Li".into(),
+            reason: "test".into(),
+            at: at(0),
+            until: at(100),
+        });
         alarm.take(Level::Holds, at(0), DELAYS);
         assert_eq!(alarm.tick(at(10), DELAYS), Some(Edge::Raised { since: at(0) }));
         assert_eq!(alarm.state(), AlarmState::Shelved);

@@ -20,15 +20,28 @@ use crate::view::AlarmView;
 #[utoipa::path(get, path = "/api/v1/alarms", params(Page), responses((status = 200, body = List<AlarmView>)))]
 pub async fn list(Extract(shared): State, Query(page): Query<Page>) -> Json<List<AlarmView>> {
     let board = shared.board.read().unwrap_or_else(PoisonError::into_inner);
-    let mut alarms: Vec<_> = board.values().filter(|alarm| alarm.state() != AlarmState::Normal).cloned().collect();
+    let mut alarms: Vec<_> = board
+        .values()
+        .filter(|alarm| alarm.state() != AlarmState::Normal)
+        .cloned()
+        .collect();
     drop(board);
     alarms.sort_by(|left, right| (right.since, &left.id).cmp(&(left.since, &right.id)));
     // An alarm may have gone since the part before: then the list begins again, which shows nothing twice as news.
-    let after = page.after.as_ref().and_then(|after| alarms.iter().position(|alarm| alarm.id == *after));
+    let after = page
+        .after
+        .as_ref()
+        .and_then(|after| alarms.iter().position(|alarm| alarm.id == *after));
     let rest = alarms.into_iter().skip(after.map_or(0, |after| after + 1));
     let part = List::part(rest, page.limit(), |alarm| alarm.id.clone());
-    let items = part.items.iter().map(|alarm| AlarmView::new(alarm, &shared.site.timezone));
-    Json(List { items: items.collect(), next: part.next })
+    let items = part
+        .items
+        .iter()
+        .map(|alarm| AlarmView::new(alarm, &shared.site.timezone));
+    Json(List {
+        items: items.collect(),
+        next: part.next,
+    })
 }
 
 /// One alarm, normal or not.
@@ -55,16 +68,25 @@ pub async fn act(
     let by = fields.text("by")?;
     let act = match action.as_str() {
         "acknowledge" => AlarmAct::Acknowledge,
-        "shelve" => AlarmAct::Shelve { until: fields.moment("until")?, reason: fields.text("reason")? },
+        "shelve" => AlarmAct::Shelve {
+            until: fields.moment("until")?,
+            reason: fields.text("reason")?,
+        },
         "unshelve" => AlarmAct::Unshelve,
         "reset" => AlarmAct::Reset,
-        "out-of-service" => AlarmAct::OutOfService { until: fields.moment("until")?, reason: fields.text("reason")? },
+        "out-of-service" => AlarmAct::OutOfService {
+            until: fields.moment("until")?,
+            reason: fields.text("reason")?,
+        },
         "in-service" => AlarmAct::InService,
         _ => return Err(Problem::not_found("action", &action)),
     };
     let answer = shared.desk.ask(Command::Alarm { id, act, by }).await;
     match answer.map_err(|denial| denied(denial, &shared))? {
         Answer::Alarm(alarm) => Ok(Json(AlarmView::new(&alarm, &shared.site.timezone))),
-        _ => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the desk answered something else")),
+        _ => Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the desk answered something else",
+        )),
     }
 }

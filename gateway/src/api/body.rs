@@ -21,8 +21,14 @@ impl Fields {
     pub fn read(body: &Bytes) -> Result<Self, Problem> {
         match serde_json::from_slice(body) {
             Ok(Json::Object(fields)) => Ok(Self(fields)),
-            Ok(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body must be a JSON object")),
-            Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"))),
+            Ok(_) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "the body must be a JSON object",
+            )),
+            Err(error) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                format!("the body is not JSON: {error}"),
+            )),
         }
     }
 
@@ -41,9 +47,10 @@ impl Fields {
     pub fn optional_text(&self, name: &str) -> Result<Option<String>, Problem> {
         match self.0.get(name) {
             None | Some(Json::Null) => Ok(None),
-            Some(Json::String(text)) if text.len() > MOST_TEXT => {
-                Err(Problem::unprocessable(format!("`{name}` is longer than {MOST_TEXT} bytes")).with("field", name))
-            }
+            Some(Json::String(text)) if text.len() > MOST_TEXT => Err(Problem::unprocessable(format!(
+                "`{name}` is longer than {MOST_TEXT} bytes"
+            ))
+            .with("field", name)),
             Some(Json::String(text)) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
             Some(_) => Err(Problem::unprocessable(format!("`{name}` must be a text")).with("field", name)),
         }
@@ -56,7 +63,10 @@ impl Fields {
     pub fn moment(&self, name: &str) -> Result<Timestamp, Problem> {
         let text = self.text(name)?;
         text.parse().map_err(|_| {
-            Problem::unprocessable(format!("`{name}` must be a time such as 2026-11-24T14:32:07+08:00")).with("field", name)
+            Problem::unprocessable(format!(
+                "`{name}` must be a time such as 2026-11-24T14:32:07+08:00"
+            ))
+            .with("field", name)
         })
     }
 

@@ -25,7 +25,9 @@ pub struct Wanted {
 
 impl Wanted {
     fn points(&self) -> Option<Vec<String>> {
-        self.points.as_ref().map(|points| points.split(',').map(|point| point.trim().to_owned()).collect())
+        self.points
+            .as_ref()
+            .map(|points| points.split(',').map(|point| point.trim().to_owned()).collect())
     }
 }
 
@@ -41,13 +43,24 @@ pub async fn list(
         .site
         .devices
         .iter()
-        .filter(|(_, device)| wanted.class.as_ref().is_none_or(|class| device.profile.class.as_str() == class))
+        .filter(|(_, device)| {
+            wanted
+                .class
+                .as_ref()
+                .is_none_or(|class| device.profile.class.as_str() == class)
+        })
         .filter(|(_, device)| page.after.as_ref().is_none_or(|after| device.id > *after))
         .collect();
     devices.sort_by(|left, right| left.1.id.cmp(&right.1.id));
     let part = List::part(devices.into_iter(), page.limit(), |(_, device)| device.id.clone());
-    let items = part.items.into_iter().map(|(index, device)| view(&shared, index, device, points.as_deref()));
-    Json(List { items: items.collect(), next: part.next })
+    let items = part
+        .items
+        .into_iter()
+        .map(|(index, device)| view(&shared, index, device, points.as_deref()));
+    Json(List {
+        items: items.collect(),
+        next: part.next,
+    })
 }
 
 /// One device.
@@ -58,12 +71,21 @@ pub async fn show(
     Path(id): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<DeviceView>, Problem> {
-    let (index, device) = shared.site.device_by_id(&id).ok_or_else(|| Problem::not_found("device", &id))?;
+    let (index, device) = shared
+        .site
+        .device_by_id(&id)
+        .ok_or_else(|| Problem::not_found("device", &id))?;
     Ok(Json(view(&shared, index, device, wanted.points().as_deref())))
 }
 
 /// A device as it is now.
 pub fn view(shared: &Shared, index: DeviceIndex, device: &Device, points: Option<&[String]>) -> DeviceView {
     let live = shared.live.read().unwrap_or_else(PoisonError::into_inner);
-    DeviceView::new(&shared.site, device, live.state(index), live.points_of(index).map(|(_, point)| point), points)
+    DeviceView::new(
+        &shared.site,
+        device,
+        live.state(index),
+        live.points_of(index).map(|(_, point)| point),
+        points,
+    )
 }

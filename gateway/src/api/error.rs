@@ -15,7 +15,11 @@ pub struct Problem {
 impl Problem {
     /// A problem with a sentence for the one who asked.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), more: Map::new() }
+        Self {
+            status,
+            detail: detail.into(),
+            more: Map::new(),
+        }
     }
 
     /// There is no such thing.
@@ -51,6 +55,11 @@ impl IntoResponse for Problem {
         if let Some(members) = body.as_object_mut() {
             members.extend(self.more);
         }
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+        (
+            self.status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            body.to_string(),
+        )
+            .into_response()
     }
 }

@@ -54,7 +54,11 @@ impl Hub {
     /// A hub of a gateway that started at a moment.
     pub fn new(started_at: Timestamp) -> Self {
         let (told, _) = broadcast::channel(WAITING);
-        Self { boot: started_at.as_millisecond(), told, recent: Mutex::new((0, VecDeque::new())) }
+        Self {
+            boot: started_at.as_millisecond(),
+            told,
+            recent: Mutex::new((0, VecDeque::new())),
+        }
     }
 
     fn has_listeners(&self) -> bool {
@@ -65,7 +69,12 @@ impl Hub {
     fn tell(&self, kind: &'static str, data: String) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.0 += 1;
-        let told = Arc::new(Told { number: Some(recent.0), kind, device: None, data });
+        let told = Arc::new(Told {
+            number: Some(recent.0),
+            kind,
+            device: None,
+            data,
+        });
         recent.1.push_back(Arc::clone(&told));
         if recent.1.len() > REPLAYED {
             recent.1.pop_front();
@@ -76,19 +85,39 @@ impl Hub {
 
     /// Tells everybody something that is never replayed.
     fn tell_once(&self, kind: &'static str, device: Option<(String, String)>, data: String) {
-        let _ = self.told.send(Arc::new(Told { number: None, kind, device, data }));
+        let _ = self.told.send(Arc::new(Told {
+            number: None,
+            kind,
+            device,
+            data,
+        }));
     }
 
     /// A listener, and what they missed since `last`; `None` when that is not known any more.
     fn join(&self, last: Option<&str>) -> (broadcast::Receiver<Arc<Told>>, Option<Vec<Arc<Told>>>) {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let listener = self.told.subscribe();
-        let Some(last) = last else { return (listener, Some(Vec::new())) };
-        let number = last.split_once('-').filter(|(boot, _)| boot.parse() == Ok(self.boot));
-        let number = number.and_then(|(_, number)| number.parse::<u64>().ok()).filter(|number| *number <= recent.0);
-        let oldest = recent.1.front().and_then(|told| told.number).unwrap_or(recent.0 + 1);
+        let Some(last) = last else {
+            return (listener, Some(Vec::new()));
+        };
+        let number = last
+            .split_once('-')
+            .filter(|(boot, _)| boot.parse() == Ok(self.boot));
+        let number = number
+            .and_then(|(_, number)| number.parse::<u64>().ok())
+            .filter(|number| *number <= recent.0);
+        let oldest = recent
+            .1
+            .front()
+            .and_then(|told| told.number)
+            .unwrap_or(recent.0 + 1);
         let missed = number.filter(|number| number + 1 >= oldest).map(|number| {
-            recent.1.iter().filter(|told| told.number > Some(number)).cloned().collect()
+            recent
+                .1
+                .iter()
+                .filter(|told| told.number > Some(number))
+                .cloned()
+                .collect()
         });
         (listener, missed)
     }
@@ -115,7 +144,8 @@ pub struct Narrowed {
 impl Narrowed {
     fn wants(&self, told: &Told) -> bool {
         told.device.as_ref().is_none_or(|(id, class)| {
-            self.device.as_ref().is_none_or(|wanted| wanted == id) && self.class.as_ref().is_none_or(|wanted| wanted == class)
+            self.device.as_ref().is_none_or(|wanted| wanted == id)
+                && self.class.as_ref().is_none_or(|wanted| wanted == class)
         })
     }
 }
@@ -144,7 +174,10 @@ pub async fn listen(
         };
         std::future::ready(event)
     });
-    let events = futures::stream::iter(first).chain(rest).map(Ok).take_until(stop.cancelled_owned());
+    let events = futures::stream::iter(first)
+        .chain(rest)
+        .map(Ok)
+        .take_until(stop.cancelled_owned());
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
@@ -184,11 +217,15 @@ fn tell(shared: &Shared, change: &Changed) {
     match change {
         Changed::Alarm(alarm) => {
             let view = AlarmView::new(alarm, &shared.site.timezone);
-            shared.hub.tell("alarm", serde_json::to_string(&view).unwrap_or_default());
+            shared
+                .hub
+                .tell("alarm", serde_json::to_string(&view).unwrap_or_default());
         }
         Changed::Ticket(ticket) => {
             let view = TicketView::new(ticket, &shared.calendar, Timestamp::now());
-            shared.hub.tell("ticket", serde_json::to_string(&view).unwrap_or_default());
+            shared
+                .hub
+                .tell("ticket", serde_json::to_string(&view).unwrap_or_default());
         }
     }
 }
@@ -200,21 +237,31 @@ struct DeviceEvents {
 
 impl DeviceEvents {
     fn new(shared: &Shared) -> Self {
-        Self { told: Dense::build(shared.site.devices.len(), |_| (0, None)) }
+        Self {
+            told: Dense::build(shared.site.devices.len(), |_| (0, None)),
+        }
     }
 
     /// Tells of devices that changed and were not told of within the last second.
     fn tell(&mut self, shared: &Shared, now: tokio::time::Instant) {
         for (index, device) in shared.site.devices.iter() {
-            let version = shared.live.read().unwrap_or_else(PoisonError::into_inner).version(index);
-            let (told, at) = &mut self.told[index];
+            let version = shared
+                .live
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .version(index);
+            let (told, at) = self.told.at_mut(index);
             if version == *told || at.is_some_and(|at| now.duration_since(at) < DEVICE_EVERY) {
                 continue;
             }
             (*told, *at) = (version, Some(now));
             let view = super::devices::view(shared, index, device, None);
             let of = (device.id.clone(), device.profile.class.to_string());
-            shared.hub.tell_once("device", Some(of), serde_json::to_string(&view).unwrap_or_default());
+            shared.hub.tell_once(
+                "device",
+                Some(of),
+                serde_json::to_string(&view).unwrap_or_default(),
+            );
         }
     }
 }

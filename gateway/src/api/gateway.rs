@@ -23,8 +23,16 @@ pub fn view(shared: &Shared, now: Timestamp) -> Value {
     let timezone = &shared.site.timezone;
     let (points, devices) = counts(shared);
     let state = |state: DeviceState| devices.get(&state).copied().unwrap_or(0);
-    let history = shared.history.lock().unwrap_or_else(PoisonError::into_inner).oldest();
-    let unsent = shared.records.lock().unwrap_or_else(PoisonError::into_inner).unsent();
+    let history = shared
+        .history
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .oldest();
+    let unsent = shared
+        .records
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .unsent();
     json!({
         "site": { "id": shared.site.id, "name": shared.site.name, "timezone": timezone.iana_name() },
         "version": env!("CARGO_PKG_VERSION"),
@@ -57,13 +65,18 @@ fn counts(shared: &Shared) -> (usize, HashMap<DeviceState, usize>) {
     let mut devices = HashMap::new();
     for device in shared.site.devices.ids() {
         *devices.entry(live.state(device)).or_insert(0) += 1;
-        good += live.points_of(device).filter(|(_, point)| point.reading.is_good()).count();
+        good += live
+            .points_of(device)
+            .filter(|(_, point)| point.reading.is_good())
+            .count();
     }
     (good, devices)
 }
 
 fn destinations(shared: &Shared) -> Vec<Value> {
-    let Some((destination, stand)) = &shared.delivery else { return Vec::new() };
+    let Some((destination, stand)) = &shared.delivery else {
+        return Vec::new();
+    };
     let stand = stand.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let state = match (&stand.error, stand.last_written_at) {
         (Some(_), _) => "failing",

@@ -71,9 +71,15 @@ pub async fn show(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Json<TrendView>, Problem> {
-    let (_, device) = shared.site.device_by_id(&id).ok_or_else(|| Problem::not_found("device", &id))?;
+    let (_, device) = shared
+        .site
+        .device_by_id(&id)
+        .ok_or_else(|| Problem::not_found("device", &id))?;
     let name = asked.point.clone().ok_or_else(|| super::body::missing("point"))?;
-    let (_, point) = device.profile.point(&name).ok_or_else(|| Problem::not_found("point", &name))?;
+    let (_, point) = device
+        .profile
+        .point(&name)
+        .ok_or_else(|| Problem::not_found("point", &name))?;
     let to = moment("to", asked.to.as_deref())?.unwrap_or_else(Timestamp::now);
     let from = moment("from", asked.from.as_deref())?;
     let from = from.unwrap_or_else(|| to.saturating_sub(ONE_HOUR).unwrap_or(Timestamp::MIN));
@@ -83,13 +89,24 @@ pub async fn show(
 
     let (history, device_id, wanted) = (Arc::clone(&shared.history), id.clone(), name.clone());
     let buckets = tokio::task::spawn_blocking(move || {
-        let mut buckets = Buckets { from, every, limit, buckets: Vec::new() };
-        let trend = Trend { from, to, limit: usize::MAX };
+        let mut buckets = Buckets {
+            from,
+            every,
+            limit,
+            buckets: Vec::new(),
+        };
+        let trend = Trend {
+            from,
+            to,
+            limit: usize::MAX,
+        };
         let history = history.lock().unwrap_or_else(PoisonError::into_inner);
         history.each(&device_id, &wanted, trend, |recorded| buckets.take(recorded))?;
         Ok::<_, crate::store::StoreError>(buckets.buckets)
     });
-    let buckets = buckets.await.map_err(|error| Problem::internal(error.to_string()))?;
+    let buckets = buckets
+        .await
+        .map_err(|error| Problem::internal(error.to_string()))?;
     let mut buckets = buckets.map_err(|error| Problem::internal(error.to_string()))?;
     let more = buckets.len() > limit;
     let next = buckets.get(limit).filter(|_| more).map(|bucket| bucket.at);
@@ -98,7 +115,10 @@ pub async fn show(
     Ok(Json(TrendView {
         point: name,
         unit: point.unit.clone(),
-        items: buckets.iter().map(|bucket| bucket.item(rfc3339(bucket.at, timezone))).collect(),
+        items: buckets
+            .iter()
+            .map(|bucket| bucket.item(rfc3339(bucket.at, timezone)))
+            .collect(),
         next: next.map(|at| rfc3339(at, timezone)),
     }))
 }
@@ -128,7 +148,9 @@ impl Buckets {
             Some(every) => {
                 let steps = recorded.at.duration_since(self.from).as_nanos() / every.as_nanos().max(1);
                 let since = i64::try_from(steps * every.as_nanos()).unwrap_or(i64::MAX);
-                self.from.saturating_add(SignedDuration::from_nanos(since)).unwrap_or(recorded.at)
+                self.from
+                    .saturating_add(SignedDuration::from_nanos(since))
+                    .unwrap_or(recorded.at)
             }
             None => recorded.at,
         };
@@ -148,7 +170,15 @@ impl Buckets {
 impl Bucket {
     fn new(at: Timestamp) -> Self {
         let last = JsonValue::Null;
-        Self { at, sum: 0.0, count: 0, min: f64::INFINITY, max: f64::NEG_INFINITY, last, quality: "missing" }
+        Self {
+            at,
+            sum: 0.0,
+            count: 0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            last,
+            quality: "missing",
+        }
     }
 
     fn take(&mut self, reading: &Reading) {
@@ -194,15 +224,25 @@ fn moment(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> 
     // A `+` that was not escaped arrives as a space; no other space belongs in a time.
     let parsed = text.map(|text| text.trim().replace(' ', "+").parse());
     parsed.transpose().map_err(|_| {
-        Problem::unprocessable(format!("`{name}` must be a time such as 2026-11-24T14:32:07+08:00")).with("field", name)
+        Problem::unprocessable(format!(
+            "`{name}` must be a time such as 2026-11-24T14:32:07+08:00"
+        ))
+        .with("field", name)
     })
 }
 
 fn span(text: &str) -> Result<SignedDuration, Problem> {
-    let wrong = || Problem::unprocessable("`every` must be a span such as 10s, 5m or 1h").with("field", "every");
-    let split = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(wrong)?;
+    let wrong =
+        || Problem::unprocessable("`every` must be a span such as 10s, 5m or 1h").with("field", "every");
+    let split = text
+        .find(|character: char| !character.is_ascii_digit())
+        .ok_or_else(wrong)?;
     let (count, unit) = text.split_at(split);
-    let count: i64 = count.parse().ok().filter(|count| (1..=1_000_000).contains(count)).ok_or_else(wrong)?;
+    let count: i64 = count
+        .parse()
+        .ok()
+        .filter(|count| (1..=1_000_000).contains(count))
+        .ok_or_else(wrong)?;
     match unit {
         "s" => Ok(SignedDuration::from_secs(count)),
         "m" => Ok(SignedDuration::from_mins(count)),
@@ -222,21 +262,35 @@ mod tests {
 
     #[test]
     fn an_interval_has_the_mean_the_ends_and_the_best_quality() {
-        let mut buckets =
-            Buckets { from: at(0), every: Some(SignedDuration::from_secs(10)), limit: 10, buckets: Vec::new() };
+        let mut buckets = Buckets {
+            from: at(0),
+            every: Some(SignedDuration::from_secs(10)),
+            limit: 10,
+            buckets: Vec::new(),
+        };
         for (seconds, reading) in [
             (0, Reading::Good(Value::Number(1.0))),
             (5, Reading::Good(Value::Number(4.0))),
             (9, Reading::Missing(Missing::NoAnswer)),
             (10, Reading::Missing(Missing::NoAnswer)),
         ] {
-            buckets.take(Recorded { at: at(seconds), reading });
+            buckets.take(Recorded {
+                at: at(seconds),
+                reading,
+            });
         }
-        let items: Vec<_> = buckets.buckets.iter().map(|bucket| bucket.item(String::new())).collect();
+        let items: Vec<_> = buckets
+            .buckets
+            .iter()
+            .map(|bucket| bucket.item(String::new()))
+            .collect();
         assert_eq!(
             (&items[0].value, items[0].min, items[0].max, items[0].quality),
             (&JsonValue::from(2.5), Some(1.0), Some(4.0), "good")
         );
-        assert_eq!((&items[1].value, items[1].min, items[1].quality), (&JsonValue::Null, None, "missing"));
+        assert_eq!(
+            (&items[1].value, items[1].min, items[1].quality),
+            (&JsonValue::Null, None, "missing")
+        );
     }
 }

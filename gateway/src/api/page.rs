@@ -19,11 +19,19 @@ pub async fn serve(method: Method, uri: Uri) -> Response {
     }
     let path = if path.is_empty() { "index.html" } else { path };
     let Some(file) = Page::get(path) else {
-        return Problem::new(StatusCode::NOT_FOUND, format!("there is no page {}", uri.path())).into_response();
+        return Problem::new(StatusCode::NOT_FOUND, format!("there is no page {}", uri.path()))
+            .into_response();
     };
     // Built files carry a hash of their content in their names; the page itself must be asked for each time.
-    let caching = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let headers = [(header::CONTENT_TYPE, content_type(path)), (header::CACHE_CONTROL, caching)];
+    let caching = if path.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let headers = [
+        (header::CONTENT_TYPE, content_type(path)),
+        (header::CACHE_CONTROL, caching),
+    ];
     (headers, Body::from(file.data.into_owned())).into_response()
 }
 

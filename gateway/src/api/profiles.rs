@@ -11,9 +11,19 @@ use super::State;
 #[utoipa::path(get, path = "/api/v1/profiles", responses((status = 200, body = Object, description = "Profiles with titles, units, ranges and labels")))]
 pub async fn list(Extract(shared): State) -> Json<Value> {
     let used = |profile: &&std::sync::Arc<Profile>| {
-        shared.site.devices.values().any(|device| device.profile.id == profile.id)
+        shared
+            .site
+            .devices
+            .values()
+            .any(|device| device.profile.id == profile.id)
     };
-    let items: Vec<Value> = shared.site.profiles.values().filter(used).map(|profile| view(profile)).collect();
+    let items: Vec<Value> = shared
+        .site
+        .profiles
+        .values()
+        .filter(used)
+        .map(|profile| view(profile))
+        .collect();
     Json(json!({ "items": items, "next": null }))
 }
 
@@ -32,8 +42,11 @@ fn point_view(point: &Point) -> Value {
         () if point.data_type.is_text() => "text",
         () => "number",
     };
-    let labels: Map<String, Value> =
-        point.labels.iter().map(|(value, text)| (value.to_string(), json!(text))).collect();
+    let labels: Map<String, Value> = point
+        .labels
+        .iter()
+        .map(|(value, text)| (value.to_string(), json!(text)))
+        .collect();
     json!({
         "name": point.name,
         "title": point.title,

@@ -19,21 +19,38 @@ use crate::view::{AlarmView, TicketView};
 
 /// Tickets, newest first.
 #[utoipa::path(get, path = "/api/v1/tickets", params(Page), responses((status = 200, body = List<TicketView>)))]
-pub async fn list(Extract(shared): State, Query(page): Query<Page>) -> Result<Json<List<TicketView>>, Problem> {
+pub async fn list(
+    Extract(shared): State,
+    Query(page): Query<Page>,
+) -> Result<Json<List<TicketView>>, Problem> {
     let before = match &page.after {
-        Some(after) => Some(number_of(after).ok_or_else(|| Problem::unprocessable("`after` must be the `next` of the part before"))?),
+        Some(after) => Some(
+            number_of(after)
+                .ok_or_else(|| Problem::unprocessable("`after` must be the `next` of the part before"))?,
+        ),
         None => None,
     };
     let (records, limit) = (Arc::clone(&shared.records), page.limit());
     let tickets = tokio::task::spawn_blocking(move || {
-        records.lock().unwrap_or_else(PoisonError::into_inner).tickets(before, limit + 1)
+        records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .tickets(before, limit + 1)
     });
-    let tickets = tickets.await.map_err(|error| Problem::internal(error.to_string()))?;
+    let tickets = tickets
+        .await
+        .map_err(|error| Problem::internal(error.to_string()))?;
     let tickets = tickets.map_err(|error| Problem::internal(error.to_string()))?;
     let part = List::part(tickets.into_iter(), limit, |ticket| ticket.id.clone());
     let now = Timestamp::now();
-    let items = part.items.iter().map(|ticket| TicketView::new(ticket, &shared.calendar, now));
-    Ok(Json(List { items: items.collect(), next: part.next }))
+    let items = part
+        .items
+        .iter()
+        .map(|ticket| TicketView::new(ticket, &shared.calendar, now));
+    Ok(Json(List {
+        items: items.collect(),
+        next: part.next,
+    }))
 }
 
 /// One ticket.
@@ -42,9 +59,14 @@ pub async fn list(Extract(shared): State, Query(page): Query<Page>) -> Result<Js
 pub async fn show(Extract(shared): State, Path(id): Path<String>) -> Result<Json<TicketView>, Problem> {
     let (records, wanted) = (Arc::clone(&shared.records), id.clone());
     let ticket = tokio::task::spawn_blocking(move || {
-        records.lock().unwrap_or_else(PoisonError::into_inner).ticket(&wanted)
+        records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .ticket(&wanted)
     });
-    let ticket = ticket.await.map_err(|error| Problem::internal(error.to_string()))?;
+    let ticket = ticket
+        .await
+        .map_err(|error| Problem::internal(error.to_string()))?;
     let ticket = ticket.map_err(|error| Problem::internal(error.to_string()))?;
     let ticket = ticket.ok_or_else(|| Problem::not_found("ticket", &id))?;
     Ok(Json(view(&shared, &ticket)))
@@ -56,7 +78,10 @@ pub async fn show(Extract(shared): State, Path(id): Path<String>) -> Result<Json
 pub async fn report(Extract(shared): State, body: Bytes) -> Result<(StatusCode, Json<TicketView>), Problem> {
     let fields = Fields::read(&body)?;
     let device = fields.optional_text("device")?;
-    if let Some(id) = device.as_ref().filter(|id| shared.site.device_by_id(id).is_none()) {
+    if let Some(id) = device
+        .as_ref()
+        .filter(|id| shared.site.device_by_id(id).is_none())
+    {
         return Err(Problem::unprocessable(format!("there is no device {id}")).with("field", "device"));
     }
     let standard = fields.text("standard")?;
@@ -91,13 +116,22 @@ pub async fn act(
     let action = match action.as_str() {
         "accept" => Action::Accept,
         "arrive" => Action::Arrive,
-        "resolve" => Action::Resolve { reason: fields.optional_text("reason")? },
+        "resolve" => Action::Resolve {
+            reason: fields.optional_text("reason")?,
+        },
         "close" => Action::Close,
-        "wait" => Action::Wait { parts: fields.text("parts")?, told: told(&fields)? },
+        "wait" => Action::Wait {
+            parts: fields.text("parts")?,
+            told: told(&fields)?,
+        },
         "resume" => Action::Resume,
         "reopen" => Action::Reopen,
-        "cancel" => Action::Cancel { reason: fields.text("reason")? },
-        "assign" => Action::Assign { to: fields.text("to")? },
+        "cancel" => Action::Cancel {
+            reason: fields.text("reason")?,
+        },
+        "assign" => Action::Assign {
+            to: fields.text("to")?,
+        },
         "comment" => {
             note = Some(fields.text("note")?);
             Action::Comment
@@ -117,11 +151,16 @@ pub fn denied(denial: Denied, shared: &Shared) -> Problem {
         Denied::UnknownRow(_) => Problem::unprocessable(text).with("field", "standard"),
         Denied::Ticket { ticket, .. } => {
             let shown = serde_json::to_value(view(shared, &ticket)).unwrap_or_default();
-            Problem::new(StatusCode::CONFLICT, text).with("state", ticket.state.name()).with("ticket", shown)
+            Problem::new(StatusCode::CONFLICT, text)
+                .with("state", ticket.state.name())
+                .with("ticket", shown)
         }
         Denied::Alarm { alarm, .. } => {
-            let shown = serde_json::to_value(AlarmView::new(&alarm, &shared.site.timezone)).unwrap_or_default();
-            Problem::new(StatusCode::CONFLICT, text).with("state", alarm.state().name()).with("alarm", shown)
+            let shown =
+                serde_json::to_value(AlarmView::new(&alarm, &shared.site.timezone)).unwrap_or_default();
+            Problem::new(StatusCode::CONFLICT, text)
+                .with("state", alarm.state().name())
+                .with("alarm", shown)
         }
         Denied::NotStored(_) => Problem::new(StatusCode::INSUFFICIENT_STORAGE, text),
         Denied::Busy => Problem::new(StatusCode::SERVICE_UNAVAILABLE, text),
@@ -145,7 +184,10 @@ fn summary(fields: &Fields) -> Result<Text, Problem> {
         Some(serde_json::Value::Object(_)) => {
             let both = fields.object("summary")?;
             let (zh, en) = (both.optional_text("zh")?, both.optional_text("en")?);
-            let one = zh.clone().or_else(|| en.clone()).ok_or_else(|| missing("summary"))?;
+            let one = zh
+                .clone()
+                .or_else(|| en.clone())
+                .ok_or_else(|| missing("summary"))?;
             Ok(Text::new(zh.unwrap_or_else(|| one.clone()), en.unwrap_or(one)))
         }
         _ => fields.text("summary").map(|text| Text::new(text.clone(), text)),

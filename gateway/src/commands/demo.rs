@@ -52,26 +52,44 @@ struct Demo {
 impl Demo {
     /// Starts everything; `None` when it was asked to end meanwhile.
     async fn start(asked: Asked, stop: &CancellationToken) -> Result<Option<Self>, String> {
-        let folder = tempfile::Builder::new().prefix("facility-gateway-demo-").tempdir().map_err(|error| error.to_string())?;
+        let folder = tempfile::Builder::new()
+            .prefix("facility-gateway-demo-")
+            .tempdir()
+            .map_err(|error| error.to_string())?;
         let original = match asked.site {
             Some(site) => site,
             None => {
                 let original = folder.path().join("original");
-                Folder::demo().write_to(&original).map_err(|error| format!("{}: {error}", original.display()))?;
+                Folder::demo()
+                    .write_to(&original)
+                    .map_err(|error| format!("{}: {error}", original.display()))?;
                 original
             }
         };
         let checked = site::read(&original, site::environment())?;
         if !checked.faults.is_empty() {
             site::print_faults(&checked.faults);
-            return Err(format!("{}: {} faults in the site", original.display(), checked.faults.len()));
+            return Err(format!(
+                "{}: {} faults in the site",
+                original.display(),
+                checked.faults.len()
+            ));
         }
         let moved = folder.path().join("site");
-        let control = asked.control.map_or_else(|| ANY_PORT.to_owned(), |control| control.to_string());
+        let control = asked
+            .control
+            .map_or_else(|| ANY_PORT.to_owned(), |control| control.to_string());
         let mut simulator = child("simulate")?;
-        simulator.arg("--site").arg(&original).arg("--local").arg(&moved).args(["--control", &control]);
+        simulator
+            .arg("--site")
+            .arg(&original)
+            .arg("--local")
+            .arg(&moved)
+            .args(["--control", &control]);
         let (simulator, mut simulator_said) = spawn(simulator, "the simulator")?;
-        let Some(control) = ready(&mut simulator_said, "the simulator", "control on ", stop).await? else { return Ok(None) };
+        let Some(control) = ready(&mut simulator_said, "the simulator", "control on ", stop).await? else {
+            return Ok(None);
+        };
         // Everything else the simulator says at its start comes before this.
         ready(&mut simulator_said, "the simulator", "ready", stop).await?;
 
@@ -79,10 +97,15 @@ impl Demo {
         let data = asked.data.unwrap_or_else(|| folder.path().join("data"));
         gateway.arg("--site").arg(&moved).arg("--data").arg(&data);
         // The moved site's own addresses are the simulator's; an override would send the gateway elsewhere.
-        for (name, _) in site::environment().iter().filter(|(name, _)| is_connection_url(name)) {
+        for (name, _) in site::environment()
+            .iter()
+            .filter(|(name, _)| is_connection_url(name))
+        {
             gateway.env_remove(name);
         }
-        let listens_by_environment = site::environment().iter().any(|(name, _)| name == "FACILITY__LISTEN");
+        let listens_by_environment = site::environment()
+            .iter()
+            .any(|(name, _)| name == "FACILITY__LISTEN");
         match asked.listen {
             Some(listen) => drop(gateway.env("FACILITY__LISTEN", listen.to_string())),
             None if listens_by_environment => {}
@@ -90,12 +113,22 @@ impl Demo {
         }
         if checked.site.notify.webhook.is_none() {
             let receiver = receive_alerts(stop.clone()).await?;
-            gateway.env("FACILITY__NOTIFY__WEBHOOK__URL", format!("http://{receiver}/alerts"));
+            gateway.env(
+                "FACILITY__NOTIFY__WEBHOOK__URL",
+                format!("http://{receiver}/alerts"),
+            );
         }
         let (gateway, mut gateway_said) = spawn(gateway, "the gateway")?;
-        let Some(address) = ready(&mut gateway_said, "the gateway", "listening on ", stop).await? else { return Ok(None) };
+        let Some(address) = ready(&mut gateway_said, "the gateway", "listening on ", stop).await? else {
+            return Ok(None);
+        };
         introduce(&checked.site, &address, &control, &data);
-        Ok(Some(Self { simulator, gateway, printed: vec![simulator_said, gateway_said], _folder: folder }))
+        Ok(Some(Self {
+            simulator,
+            gateway,
+            printed: vec![simulator_said, gateway_said],
+            _folder: folder,
+        }))
     }
 
     async fn run(mut self, stop: CancellationToken) -> u8 {
@@ -111,7 +144,10 @@ impl Demo {
         for spawned in [&mut self.gateway, &mut self.simulator] {
             // Closing its standard input asks a child to end.
             drop(spawned.input.take());
-            if tokio::time::timeout(CHILD_TIME, spawned.child.wait()).await.is_err() {
+            if tokio::time::timeout(CHILD_TIME, spawned.child.wait())
+                .await
+                .is_err()
+            {
                 let _ = spawned.child.kill().await;
             }
         }
@@ -129,7 +165,12 @@ struct Spawned {
 fn child(command: &str) -> Result<Command, String> {
     let program = std::env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
     let mut child = Command::new(program);
-    child.arg(command).arg("--end-with-input").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    child
+        .arg(command)
+        .arg("--end-with-input")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
     // Ctrl-C in a terminal goes to the whole group; the children are ended by this process, in order.
     child.process_group(0);
     if std::env::var_os("RUST_LOG").is_none() {
@@ -140,7 +181,10 @@ fn child(command: &str) -> Result<Command, String> {
 
 fn spawn(mut command: Command, who: &str) -> Result<(Spawned, Lines<BufReader<ChildStdout>>), String> {
     let mut child = command.spawn().map_err(|error| format!("{who}: {error}"))?;
-    let stdout = child.stdout.take().ok_or_else(|| format!("{who} has no standard output"))?;
+    let stdout = child
+        .stdout
+        .take()
+        .ok_or_else(|| format!("{who} has no standard output"))?;
     let input = child.stdin.take();
     Ok((Spawned { child, input }, BufReader::new(stdout).lines()))
 }
@@ -172,7 +216,9 @@ fn is_connection_url(name: &str) -> bool {
 
 /// A receiver on loopback that prints each alert.
 async fn receive_alerts(stop: CancellationToken) -> Result<SocketAddr, String> {
-    let listener = tokio::net::TcpListener::bind(ANY_PORT).await.map_err(|error| error.to_string())?;
+    let listener = tokio::net::TcpListener::bind(ANY_PORT)
+        .await
+        .map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let router = axum::Router::new().route("/alerts", post(print_alert));
     tokio::spawn(async move {
@@ -185,13 +231,25 @@ async fn receive_alerts(stop: CancellationToken) -> Result<SocketAddr, String> {
 }
 
 async fn print_alert(Json(alert): Json<Value>) {
-    let text = |pointer: &str| alert.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |pointer: &str| {
+        alert
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let dues: Vec<String> = alert
         .pointer("/ticket/clocks")
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
-        .filter_map(|clock| Some(format!("{} {}", clock.get("clock")?.as_str()?, clock.get("due")?.as_str()?)))
+        .filter_map(|clock| {
+            Some(format!(
+                "{} {}",
+                clock.get("clock")?.as_str()?,
+                clock.get("due")?.as_str()?
+            ))
+        })
         .collect();
     println!(
         "{} {} [{}] {} / {}  {}",
@@ -205,7 +263,13 @@ async fn print_alert(Json(alert): Json<Value>) {
 }
 
 fn introduce(site: &model::Site, address: &str, control: &str, data: &Path) {
-    println!("{} ({}): {} 台设备 / devices, {} 点位 / points", site.name, site.id, site.devices.len(), site.point_count());
+    println!(
+        "{} ({}): {} 台设备 / devices, {} 点位 / points",
+        site.name,
+        site.id,
+        site.devices.len(),
+        site.point_count()
+    );
     println!("  页面 / page       {address}/");
     println!("  模拟器 / control  {control}/faults");
     println!("  数据 / data       {}", data.display());

@@ -79,18 +79,45 @@ const NOT_STARTED: u8 = 3;
 pub fn run(command: Command) -> ExitCode {
     let code = match command {
         Command::Check { site } => check::run(&site),
-        Command::Run { site, data, end_with_input } => {
+        Command::Run {
+            site,
+            data,
+            end_with_input,
+        } => {
             start_logging();
             blocking(end_with_input, |stop| run::run(site, data, stop))
         }
-        Command::Simulate { site, local, control, served, end_with_input } => {
+        Command::Simulate {
+            site,
+            local,
+            control,
+            served,
+            end_with_input,
+        } => {
             start_logging();
-            let options = simulator::Options { local, control, served };
+            let options = simulator::Options {
+                local,
+                control,
+                served,
+            };
             blocking(end_with_input, |stop| simulate::run(site, options, stop))
         }
-        Command::Demo { site, listen, control, data } => {
-            blocking(false, |stop| demo::run(demo::Asked { site, listen, control, data }, stop))
-        }
+        Command::Demo {
+            site,
+            listen,
+            control,
+            data,
+        } => blocking(false, |stop| {
+            demo::run(
+                demo::Asked {
+                    site,
+                    listen,
+                    control,
+                    data,
+                },
+                stop,
+            )
+        }),
     };
     ExitCode::from(code)
 }

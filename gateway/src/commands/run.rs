@@ -18,7 +18,11 @@ pub async fn run(path: PathBuf, data: Option<PathBuf>, stop: CancellationToken) 
     };
     if !checked.faults.is_empty() {
         site::print_faults(&checked.faults);
-        return not_started(&format!("{}: {} faults in the site", path.display(), checked.faults.len()));
+        return not_started(&format!(
+            "{}: {} faults in the site",
+            path.display(),
+            checked.faults.len()
+        ));
     }
     let metrics = match recorder() {
         Ok(metrics) => metrics,
@@ -26,7 +30,14 @@ pub async fn run(path: PathBuf, data: Option<PathBuf>, stop: CancellationToken) 
     };
     let data = data.unwrap_or_else(|| path.join("data"));
     let (devices, points) = (checked.site.devices.len(), checked.site.point_count());
-    let daemon = Daemon::start(Arc::new(checked.site), Arc::new(checked.rules), &data, metrics, stop).await;
+    let daemon = Daemon::start(
+        Arc::new(checked.site),
+        Arc::new(checked.rules),
+        &data,
+        metrics,
+        stop,
+    )
+    .await;
     match daemon {
         Ok(daemon) => {
             // The one line on standard output: a parent that gave port 0 reads the address from it.
@@ -41,7 +52,9 @@ pub async fn run(path: PathBuf, data: Option<PathBuf>, stop: CancellationToken) 
 
 /// The recorder of metrics, before anything registers one.
 fn recorder() -> Result<PrometheusHandle, String> {
-    let seconds = [0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+    let seconds = [
+        0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0,
+    ];
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)
         .and_then(|builder| builder.install_recorder())

@@ -16,7 +16,11 @@ pub async fn run(path: PathBuf, options: Options, stop: CancellationToken) -> u8
     };
     if !checked.faults.is_empty() {
         site::print_faults(&checked.faults);
-        return not_started(&format!("{}: {} faults in the site", path.display(), checked.faults.len()));
+        return not_started(&format!(
+            "{}: {} faults in the site",
+            path.display(),
+            checked.faults.len()
+        ));
     }
     match simulator::start(checked.folder, Arc::new(checked.site), options).await {
         Ok(running) => {

@@ -23,7 +23,10 @@ pub struct Checked {
 /// The folder cannot be read; the text says which and why.
 pub fn read(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Checked, String> {
     if !path.is_dir() {
-        return Err(format!("{}: there is no such folder: give the site's folder with --site", path.display()));
+        return Err(format!(
+            "{}: there is no such folder: give the site's folder with --site",
+            path.display()
+        ));
     }
     let folder = Folder::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(check(folder, environment))
@@ -37,7 +40,12 @@ pub fn check(folder: Folder, environment: impl IntoIterator<Item = (String, Stri
     faults.extend(found);
     faults.sort();
     faults.dedup();
-    Checked { folder, site, rules, faults }
+    Checked {
+        folder,
+        site,
+        rules,
+        faults,
+    }
 }
 
 /// The environment; a variable that is not UTF-8 cannot be one of ours.

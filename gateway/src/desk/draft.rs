@@ -12,7 +12,8 @@ use model::{Severity, Standard, Text};
 use crate::alarms::{Alarm, AlarmState, Delays, Edge, Level, Phase};
 use crate::notices::Notice;
 use crate::tickets::{
-    Action, ClockKind, ComesBack, GATEWAY, Opening, Origin, Refusal, Ticket, TicketBook, Witness, WorkCalendar, year_of,
+    Action, ClockKind, ComesBack, GATEWAY, Opening, Origin, Refusal, Ticket, TicketBook, Witness,
+    WorkCalendar, year_of,
 };
 
 /// What is known: every alarm that ever was anything but normal, and the tickets that still matter.
@@ -114,9 +115,12 @@ impl<'state> Draft<'state> {
             if level != Level::Holds {
                 return;
             }
-            self.alarms.insert(id.clone(), new_alarm(id.clone(), watch, subject, at));
+            self.alarms
+                .insert(id.clone(), new_alarm(id.clone(), watch, subject, at));
         }
-        let Some(alarm) = self.alarms.get_mut(&id) else { return };
+        let Some(alarm) = self.alarms.get_mut(&id) else {
+            return;
+        };
         let was_known = alarm.known;
         let edge = alarm.take(level, at, watch.delays);
         if was_known != alarm.known {
@@ -131,7 +135,9 @@ impl<'state> Draft<'state> {
         if !self.know(id) {
             return;
         }
-        let Some(alarm) = self.alarms.get_mut(id) else { return };
+        let Some(alarm) = self.alarms.get_mut(id) else {
+            return;
+        };
         let called = alarm.calls_people();
         let edge = alarm.tick(now, watch.delays);
         let calls_now = !called && alarm.calls_people() && alarm.is_active();
@@ -206,7 +212,9 @@ impl<'state> Draft<'state> {
 
     /// An alarm as it is in the draft, or known.
     pub fn alarm(&self, id: &str) -> Option<&Alarm> {
-        self.alarms.get(id).or_else(|| self.state.alarms.get(id).map(Arc::as_ref))
+        self.alarms
+            .get(id)
+            .or_else(|| self.state.alarms.get(id).map(Arc::as_ref))
     }
 
     /// What the telemetry says of a ticket's condition.
@@ -233,10 +241,18 @@ impl<'state> Draft<'state> {
         });
         let alarms = alarms.collect();
         let tickets = self.tickets.into_values().filter_map(|ticket| {
-            let same = self.state.tickets.get(&ticket.id).is_some_and(|before| **before == ticket);
+            let same = self
+                .state
+                .tickets
+                .get(&ticket.id)
+                .is_some_and(|before| **before == ticket);
             (!same).then(|| Arc::new(ticket))
         });
-        Change { alarms, tickets: tickets.collect(), notices: self.notices }
+        Change {
+            alarms,
+            tickets: tickets.collect(),
+            notices: self.notices,
+        }
     }
 
     fn edge(
@@ -265,7 +281,13 @@ impl<'state> Draft<'state> {
     /// An alarm calls for work: its fault's own ticket again, or a new one.
     fn call(&mut self, id: &str, watch: &Watch, since: Timestamp, now: Timestamp) {
         let standard = self.standard;
-        let Some(row) = watch.standard.as_ref().and_then(|row| standard.deadlines.get(row)) else { return };
+        let Some(row) = watch
+            .standard
+            .as_ref()
+            .and_then(|row| standard.deadlines.get(row))
+        else {
+            return;
+        };
         let newest = self.newest_ticket(id).cloned();
         match newest {
             Some(mut ticket) if ticket.takes_back(since) => {
@@ -284,7 +306,9 @@ impl<'state> Draft<'state> {
 
     fn open(&mut self, id: &str, row: &model::Deadlines, previous: Option<String>, now: Timestamp) {
         let number = self.take_number();
-        let Some(alarm) = self.alarms.get_mut(id) else { return };
+        let Some(alarm) = self.alarms.get_mut(id) else {
+            return;
+        };
         let opening = Opening {
             number,
             year: year_of(now, self.calendar),
@@ -304,7 +328,11 @@ impl<'state> Draft<'state> {
     }
 
     fn overdue(&mut self, id: &str, kind: ClockKind, now: Timestamp) {
-        let known = self.tickets.get(id).cloned().or_else(|| self.state.tickets.get(id).map(|ticket| (**ticket).clone()));
+        let known = self
+            .tickets
+            .get(id)
+            .cloned()
+            .or_else(|| self.state.tickets.get(id).map(|ticket| (**ticket).clone()));
         let Some(mut ticket) = known else { return };
         ticket.announce(kind, now);
         self.notices.push(Notice::overdue(&ticket, kind, now));
@@ -320,7 +348,10 @@ impl<'state> Draft<'state> {
     }
 
     fn newest_ticket(&self, alarm: &str) -> Option<&Ticket> {
-        let drafted = self.tickets.values().filter(|ticket| ticket.alarm.as_deref() == Some(alarm));
+        let drafted = self
+            .tickets
+            .values()
+            .filter(|ticket| ticket.alarm.as_deref() == Some(alarm));
         let drafted = drafted.max_by_key(|ticket| ticket.number);
         drafted.or_else(|| self.state.tickets.of_alarm(alarm).map(Arc::as_ref))
     }
@@ -328,7 +359,9 @@ impl<'state> Draft<'state> {
     /// Brings a known alarm into the draft; whether there is one.
     fn know(&mut self, id: &str) -> bool {
         if !self.alarms.contains_key(id) {
-            let Some(known) = self.state.alarms.get(id) else { return false };
+            let Some(known) = self.state.alarms.get(id) else {
+                return false;
+            };
             self.alarms.insert(id.to_owned(), (**known).clone());
         }
         true
@@ -382,7 +415,13 @@ fn new_alarm(id: String, watch: &Watch, subject: &Subject, at: Timestamp) -> Ala
 fn must_be_kept(before: Option<&Alarm>, after: &Alarm) -> bool {
     let Some(before) = before else { return true };
     let settled = before.state() == AlarmState::Normal && after.state() == AlarmState::Normal;
-    !settled && *before != Alarm { known: before.known, ..after.clone() } || before.phase != after.phase
+    !settled
+        && *before
+            != Alarm {
+                known: before.known,
+                ..after.clone()
+            }
+        || before.phase != after.phase
 }
 
 #[cfg(test)]
@@ -409,13 +448,20 @@ mod tests {
         Watch {
             rule: "low".into(),
             severity: Severity::Critical,
-            delays: Delays { on: SignedDuration::from_secs(10), off: SignedDuration::ZERO, latch: false },
+            delays: Delays {
+                on: SignedDuration::from_secs(10),
+                off: SignedDuration::ZERO,
+                latch: false,
+            },
             standard: Some("fire-water".into()),
         }
     }
 
     fn main_1() -> Subject {
-        Subject { device: Some("fire-main-1".into()), class: Some("fire_water".into()) }
+        Subject {
+            device: Some("fire-main-1".into()),
+            class: Some("fire_water".into()),
+        }
     }
 
     impl Facility {
@@ -432,24 +478,34 @@ mod tests {
             let mut standard = Standard::default();
             standard.deadlines.insert(row.id.clone(), row);
             let calendar = WorkCalendar::utc_weekends();
-            Self { state: State::default(), standard, calendar, told: Vec::new() }
+            Self {
+                state: State::default(),
+                standard,
+                calendar,
+                told: Vec::new(),
+            }
         }
 
         fn does(&mut self, work: impl FnOnce(&mut Draft<'_>)) {
             let mut draft = Draft::new(&self.state, &self.standard, &self.calendar);
             work(&mut draft);
             let change = draft.finish();
-            self.told.extend(change.notices.iter().map(|notice| notice.key.clone()));
+            self.told
+                .extend(change.notices.iter().map(|notice| notice.key.clone()));
             self.state.apply(&change);
         }
 
         fn says(&mut self, level: Level, seconds: i64) {
-            self.does(|draft| draft.level(&watch(), &main_1(), level, at(seconds), || Text::new("低", "low")));
+            self.does(|draft| {
+                draft.level(&watch(), &main_1(), level, at(seconds), || Text::new("低", "low"))
+            });
         }
 
         fn ticks(&mut self, seconds: i64) {
             self.does(|draft| {
-                draft.tick("fire-main-1.low", &watch(), at(seconds), || Text::new("低", "low"));
+                draft.tick("fire-main-1.low", &watch(), at(seconds), || {
+                    Text::new("低", "low")
+                });
                 draft.clocks(at(seconds));
             });
         }
@@ -495,7 +551,11 @@ mod tests {
         facility.ticks(1900);
         assert_eq!(
             facility.told,
-            ["T-2026-000001.opened", "T-2026-000001.overdue.arrive.1", "T-2026-000001.overdue.resolve.1"]
+            [
+                "T-2026-000001.opened",
+                "T-2026-000001.overdue.arrive.1",
+                "T-2026-000001.overdue.resolve.1"
+            ]
         );
     }
 
@@ -562,7 +622,12 @@ mod tests {
         let mut facility = Facility::new();
         facility.says(Level::Holds, 0);
         facility.does(|draft| {
-            let aside = crate::alarms::SetAside { by: "Li".into(), reason: "test".into(), at: at(1), until: at(100) };
+            let aside = crate::alarms::SetAside {
+                by: "Li".into(),
+                reason: "test".into(),
+                at: at(1),
+                until: at(100),
+            };
             draft.change_alarm("fire-main-1.low", |alarm| alarm.shelved = Some(aside));
         });
         facility.ticks(10);

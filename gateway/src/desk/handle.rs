@@ -47,7 +47,13 @@ impl DeskHandle {
     /// A way in, and what the desk listens to.
     pub fn new() -> (Self, Receiver<Heard>) {
         let (queue, heard) = sync_channel(QUEUE);
-        (Self { queue, lagging: Arc::default() }, heard)
+        (
+            Self {
+                queue,
+                lagging: Arc::default(),
+            },
+            heard,
+        )
     }
 
     /// Hands over a batch without waiting; at the bound only that the device has newer samples is kept.
@@ -55,7 +61,10 @@ impl DeskHandle {
         let device = batch.device;
         if let Err(TrySendError::Full(_)) = self.queue.try_send(Heard::Batch(batch)) {
             counter!("facility_rule_batches_skipped_total").increment(1);
-            self.lagging.lock().unwrap_or_else(PoisonError::into_inner).insert(device);
+            self.lagging
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(device);
         }
     }
 
@@ -70,7 +79,9 @@ impl DeskHandle {
     /// It is not allowed, or could not be written, or the desk is too busy.
     pub async fn ask(&self, command: Command) -> Result<Answer, Denied> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Heard::Command(Box::new(command), Some(answer))).map_err(|_| Denied::Busy)?;
+        self.queue
+            .try_send(Heard::Command(Box::new(command), Some(answer)))
+            .map_err(|_| Denied::Busy)?;
         answered.await.map_err(|_| Denied::Busy)?
     }
 

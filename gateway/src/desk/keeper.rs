@@ -72,16 +72,34 @@ impl Keeper {
     /// # Errors
     /// What was kept cannot be read.
     pub fn new(desk: Desk, now: Timestamp) -> Result<Self, StoreError> {
-        let Kept { alarms, tickets, last_number } = desk.records.kept(now)?;
+        let Kept {
+            alarms,
+            tickets,
+            last_number,
+        } = desk.records.kept(now)?;
         let watches = watches(&desk.rules);
-        let devices: HashMap<_, _> = desk.site.devices.iter().map(|(index, device)| (device.id.clone(), index)).collect();
+        let devices: HashMap<_, _> = desk
+            .site
+            .devices
+            .iter()
+            .map(|(index, device)| (device.id.clone(), index))
+            .collect();
         let subjects = desk.site.devices.iter().map(|(index, device)| {
             let class = device.profile.class.as_str().to_owned();
-            (index, Subject { device: Some(device.id.clone()), class: Some(class) })
+            (
+                index,
+                Subject {
+                    device: Some(device.id.clone()),
+                    class: Some(class),
+                },
+            )
         });
         let mut keeper = Self {
             judge: Judge::new(Arc::clone(&desk.rules), Arc::clone(&desk.site)),
-            state: State { alarms: HashMap::new(), tickets: crate::tickets::TicketBook::new(tickets, last_number) },
+            state: State {
+                alarms: HashMap::new(),
+                tickets: crate::tickets::TicketBook::new(tickets, last_number),
+            },
             subjects: subjects.collect(),
             watches,
             devices,
@@ -133,22 +151,32 @@ impl Keeper {
 
     /// An alarm from before the restart.
     fn take_up(&mut self, mut alarm: Alarm) {
-        let device = alarm.device.as_ref().map(|device| self.devices.get(device).copied());
+        let device = alarm
+            .device
+            .as_ref()
+            .map(|device| self.devices.get(device).copied());
         let (Some((rule, _)), true) = (self.watches.get(&alarm.rule), device != Some(None)) else {
-            info!(alarm = alarm.id, "this alarm's rule or device is no longer in the site: it is set aside");
+            info!(
+                alarm = alarm.id,
+                "this alarm's rule or device is no longer in the site: it is set aside"
+            );
             return;
         };
         if let (Some(rule), Some(Some(device))) = (rule, device) {
             self.judge.seed(*rule, device, alarm.is_active());
         }
         alarm.known = false;
-        let change = Change { alarms: vec![(Arc::new(alarm), false)], ..Change::default() };
+        let change = Change {
+            alarms: vec![(Arc::new(alarm), false)],
+            ..Change::default()
+        };
         self.show(&change);
     }
 
     fn note(&mut self, judgements: Vec<Judgement>) {
         for judgement in judgements {
-            self.unwritten.insert((judgement.rule, judgement.device), judgement);
+            self.unwritten
+                .insert((judgement.rule, judgement.device), judgement);
         }
     }
 
@@ -156,7 +184,12 @@ impl Keeper {
     fn catch_up(&mut self, handle: &DeskHandle) {
         for device in handle.take_lagging() {
             self.judge.gap(device);
-            let batch = self.desk.live.read().unwrap_or_else(PoisonError::into_inner).newest(device);
+            let batch = self
+                .desk
+                .live
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .newest(device);
             if let Some(batch) = batch {
                 let judgements = self.judge.take(&batch);
                 self.note(judgements);
@@ -171,25 +204,53 @@ impl Keeper {
         let standard = &self.desk.site.standard;
         let mut draft = Draft::new(&self.state, standard, &self.desk.calendar);
         for (key, judgement) in &self.unwritten {
-            let Some(rule) = self.desk.rules.get(key.0) else { continue };
-            let (Some((_, watch)), Some(subject)) = (self.watches.get(&rule.id), self.subjects.get(&key.1)) else {
+            let Some(rule) = self.desk.rules.get(key.0) else {
+                continue;
+            };
+            let (Some((_, watch)), Some(subject)) = (self.watches.get(&rule.id), self.subjects.get(&key.1))
+            else {
                 continue;
             };
             let judge = &mut self.judge;
-            draft.level(watch, subject, level(&judgement.verdict), judgement.at, || judge.summary(key.0, key.1));
+            draft.level(watch, subject, level(&judgement.verdict), judgement.at, || {
+                judge.summary(key.0, key.1)
+            });
         }
         for (rule, (devices, reason)) in &self.broken {
-            let Some(rule) = self.desk.rules.get(*rule) else { continue };
-            let (watch, subject) = (rule_broken(&rule.id), Subject { device: None, class: None });
-            let level = if devices.is_empty() { Level::Clear } else { Level::Holds };
+            let Some(rule) = self.desk.rules.get(*rule) else {
+                continue;
+            };
+            let (watch, subject) = (
+                rule_broken(&rule.id),
+                Subject {
+                    device: None,
+                    class: None,
+                },
+            );
+            let level = if devices.is_empty() {
+                Level::Clear
+            } else {
+                Level::Holds
+            };
             draft.level(&watch, &subject, level, now, || {
-                Text::new(format!("规则 {} 运行出错：{reason}", rule.id), format!("Rule {} fails: {reason}", rule.id))
+                Text::new(
+                    format!("规则 {} 运行出错：{reason}", rule.id),
+                    format!("Rule {} fails: {reason}", rule.id),
+                )
             });
         }
         for id in &self.timed {
-            let Some(alarm) = draft.alarm(id).cloned() else { continue };
-            let Some((rule, watch)) = self.watch_of(&alarm) else { continue };
-            let device = alarm.device.as_ref().and_then(|device| self.devices.get(device)).copied();
+            let Some(alarm) = draft.alarm(id).cloned() else {
+                continue;
+            };
+            let Some((rule, watch)) = self.watch_of(&alarm) else {
+                continue;
+            };
+            let device = alarm
+                .device
+                .as_ref()
+                .and_then(|device| self.devices.get(device))
+                .copied();
             let judge = &mut self.judge;
             draft.tick(id, &watch, now, || match (rule, device) {
                 (Some(rule), Some(device)) => judge.summary(rule, device),
@@ -219,7 +280,10 @@ impl Keeper {
                             .increment(1);
                     }
                     if said != reason {
-                        error!(reason, "a rule fails; the others go on: mend it in the site's rules folder");
+                        error!(
+                            reason,
+                            "a rule fails; the others go on: mend it in the site's rules folder"
+                        );
                         said.clone_from(reason);
                     }
                 }
@@ -265,7 +329,10 @@ impl Keeper {
     fn show(&mut self, change: &Change) {
         self.state.apply(change);
         for (alarm, _) in &change.alarms {
-            let delays = self.watches.get(&alarm.rule).map_or(NO_DELAYS, |(_, watch)| watch.delays);
+            let delays = self
+                .watches
+                .get(&alarm.rule)
+                .map_or(NO_DELAYS, |(_, watch)| watch.delays);
             if alarm.next_due(delays).is_some() {
                 self.timed.insert(alarm.id.clone());
             } else {
@@ -281,7 +348,13 @@ impl Keeper {
         }
         if !change.notices.is_empty() {
             for notice in &change.notices {
-                info!(key = notice.key, ticket = notice.ticket.id, summary = notice.ticket.summary.en, "{}", notice.event);
+                info!(
+                    key = notice.key,
+                    ticket = notice.ticket.id,
+                    summary = notice.ticket.summary.en,
+                    "{}",
+                    notice.event
+                );
             }
             self.desk.notices.notify_one();
         }
@@ -298,9 +371,17 @@ impl Keeper {
         });
         // A clock has run out once its due time has passed, not at it.
         let moment = SignedDuration::from_millis(1);
-        let clocks = self.state.tickets.next_due(now, &self.desk.calendar).and_then(|due| due.checked_add(moment).ok());
+        let clocks = self
+            .state
+            .tickets
+            .next_due(now, &self.desk.calendar)
+            .and_then(|due| due.checked_add(moment).ok());
         let next = alarms.chain(clocks).chain(self.judge.next_due()).min();
-        next.map_or(LOOK_UP, |next| Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO).min(LOOK_UP))
+        next.map_or(LOOK_UP, |next| {
+            Duration::try_from(next.duration_since(now))
+                .unwrap_or(Duration::ZERO)
+                .min(LOOK_UP)
+        })
     }
 
     fn obey(&mut self, command: Command, now: Timestamp) -> Result<Answer, Denied> {
@@ -310,9 +391,13 @@ impl Keeper {
                 let ticket = self.ticket(&id)?;
                 let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
                 let acted = draft.act(&ticket, &action, &by, note, now);
-                let acted = acted.map_err(|refusal| Denied::Ticket { refusal, ticket: Arc::new(ticket) })?;
+                let acted = acted.map_err(|refusal| Denied::Ticket {
+                    refusal,
+                    ticket: Arc::new(ticket),
+                })?;
                 let change = draft.finish();
-                self.write(&change).map_err(|error| Denied::NotStored(error.to_string()))?;
+                self.write(&change)
+                    .map_err(|error| Denied::NotStored(error.to_string()))?;
                 Ok(Answer::Ticket(Arc::new(acted)))
             }
             Command::Report(report) => {
@@ -320,7 +405,8 @@ impl Keeper {
                 let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
                 let ticket = draft.report(report, now).ok_or(Denied::UnknownRow(standard))?;
                 let change = draft.finish();
-                self.write(&change).map_err(|error| Denied::NotStored(error.to_string()))?;
+                self.write(&change)
+                    .map_err(|error| Denied::NotStored(error.to_string()))?;
                 Ok(Answer::Ticket(Arc::new(ticket)))
             }
             Command::NoticeSent { key, at } => self.noted(|records| records.notice_sent(&key, at)),
@@ -347,20 +433,43 @@ impl Keeper {
         }
         let stored = self.desk.records.reader().and_then(|reader| reader.ticket(id));
         let stored = stored.map_err(|error| Denied::NotStored(error.to_string()))?;
-        stored.ok_or_else(|| Denied::Unknown { what: "ticket", id: id.to_owned() })
+        stored.ok_or_else(|| Denied::Unknown {
+            what: "ticket",
+            id: id.to_owned(),
+        })
     }
 
-    fn act_on_alarm(&mut self, id: &str, act: AlarmAct, by: String, now: Timestamp) -> Result<Answer, Denied> {
+    fn act_on_alarm(
+        &mut self,
+        id: &str,
+        act: AlarmAct,
+        by: String,
+        now: Timestamp,
+    ) -> Result<Answer, Denied> {
         let known = self.state.alarms.get(id).cloned();
-        let known = known.ok_or_else(|| Denied::Unknown { what: "alarm", id: id.to_owned() })?;
-        let refused = |reason: &str| Denied::Alarm { reason: reason.to_owned(), alarm: Arc::clone(&known) };
+        let known = known.ok_or_else(|| Denied::Unknown {
+            what: "alarm",
+            id: id.to_owned(),
+        })?;
+        let refused = |reason: &str| Denied::Alarm {
+            reason: reason.to_owned(),
+            alarm: Arc::clone(&known),
+        };
         match &act {
-            AlarmAct::Acknowledge if known.acknowledged => return Err(refused("the alarm is acknowledged already, or there is nothing to acknowledge")),
+            AlarmAct::Acknowledge if known.acknowledged => {
+                return Err(refused(
+                    "the alarm is acknowledged already, or there is nothing to acknowledge",
+                ));
+            }
             AlarmAct::Reset if !known.can_reset() => {
-                return Err(refused("only a latched alarm whose condition is clear can be reset"));
+                return Err(refused(
+                    "only a latched alarm whose condition is clear can be reset",
+                ));
             }
             AlarmAct::Unshelve if known.shelved.is_none() => return Err(refused("the alarm is not shelved")),
-            AlarmAct::InService if known.out_of_service.is_none() => return Err(refused("the alarm is in service")),
+            AlarmAct::InService if known.out_of_service.is_none() => {
+                return Err(refused("the alarm is in service"));
+            }
             _ => {}
         }
         info!(alarm = id, by, ?act, "somebody acts on an alarm");
@@ -368,9 +477,21 @@ impl Keeper {
         draft.change_alarm(id, |alarm| match act {
             AlarmAct::Acknowledge => alarm.acknowledge(),
             AlarmAct::Reset => alarm.reset(),
-            AlarmAct::Shelve { until, reason } => alarm.shelved = Some(SetAside { by, reason, at: now, until }),
+            AlarmAct::Shelve { until, reason } => {
+                alarm.shelved = Some(SetAside {
+                    by,
+                    reason,
+                    at: now,
+                    until,
+                })
+            }
             AlarmAct::OutOfService { until, reason } => {
-                alarm.out_of_service = Some(SetAside { by, reason, at: now, until });
+                alarm.out_of_service = Some(SetAside {
+                    by,
+                    reason,
+                    at: now,
+                    until,
+                });
             }
             // Taken back by letting its time be over, so that an alarm that is still active calls people then.
             AlarmAct::Unshelve => end_now(&mut alarm.shelved, now),
@@ -380,12 +501,17 @@ impl Keeper {
             draft.tick(id, &watch, now, || known.summary.clone());
         }
         let change = draft.finish();
-        self.write(&change).map_err(|error| Denied::NotStored(error.to_string()))?;
+        self.write(&change)
+            .map_err(|error| Denied::NotStored(error.to_string()))?;
         Ok(Answer::Alarm(self.state.alarms.get(id).cloned().unwrap_or(known)))
     }
 }
 
-const NO_DELAYS: Delays = Delays { on: SignedDuration::ZERO, off: SignedDuration::ZERO, latch: false };
+const NO_DELAYS: Delays = Delays {
+    on: SignedDuration::ZERO,
+    off: SignedDuration::ZERO,
+    latch: false,
+};
 
 fn end_now(aside: &mut Option<SetAside>, now: Timestamp) {
     if let Some(aside) = aside {
@@ -418,7 +544,11 @@ fn watches(rules: &Rules) -> HashMap<String, (Option<RuleIndex>, Watch)> {
         let watch = Watch {
             rule: rule.id.clone(),
             severity: rule.severity,
-            delays: Delays { on: delay(rule.after), off: delay(rule.clear_after), latch: rule.latch },
+            delays: Delays {
+                on: delay(rule.after),
+                off: delay(rule.clear_after),
+                latch: rule.latch,
+            },
             standard: rule.ticket.clone(),
         };
         let broken = rule_broken(&rule.id);

@@ -40,7 +40,9 @@ impl Courier {
     pub async fn run(self, stop: CancellationToken) {
         let client = match reqwest::Client::builder().timeout(TIMEOUT).build() {
             Ok(client) => client,
-            Err(error) => return tracing::error!(%error, "no alert can be sent: the HTTP client could not be made"),
+            Err(error) => {
+                return tracing::error!(%error, "no alert can be sent: the HTTP client could not be made");
+            }
         };
         while !stop.is_cancelled() {
             let now = Timestamp::now();
@@ -93,7 +95,12 @@ impl Courier {
                 counter!("facility_notice_failures_total").increment(1);
                 // Logged at the first try and then each time the number of tries doubles: it may go on for days.
                 if (tries + 1).is_power_of_two() {
-                    warn!(key = notice.key, tries = tries + 1, reason, "the webhook did not take the notice; it is tried again");
+                    warn!(
+                        key = notice.key,
+                        tries = tries + 1,
+                        reason,
+                        "the webhook did not take the notice; it is tried again"
+                    );
                 }
                 let next_at = now.saturating_add(back_off(tries)).unwrap_or(now);
                 self.desk.notice_failed(notice.key, reason, next_at).await;
@@ -105,7 +112,9 @@ impl Courier {
         let reader = Arc::clone(&self.reader);
         let found = tokio::task::spawn_blocking(move || {
             let reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-            reader.notices_to_send(now, AT_ONCE).map_err(|error| error.to_string())
+            reader
+                .notices_to_send(now, AT_ONCE)
+                .map_err(|error| error.to_string())
         });
         found.await.map_err(|error| error.to_string())?
     }

@@ -34,7 +34,11 @@ impl Notice {
 
     /// A clock of a ticket ran out.
     pub fn overdue(ticket: &Ticket, clock: ClockKind, at: Timestamp) -> Self {
-        let run = ticket.clocks.iter().find(|one| one.kind == clock).map_or(0, |clock| clock.runs());
+        let run = ticket
+            .clocks
+            .iter()
+            .find(|one| one.kind == clock)
+            .map_or(0, |clock| clock.runs());
         let mut notice = Self::of(ticket, "overdue", at);
         notice.key = format!("{}.{}.{run}", notice.key, clock.name());
         notice.clock = Some(clock);

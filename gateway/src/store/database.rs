@@ -59,7 +59,9 @@ impl Database {
             connection: Connection::open(path).map_err(|source| sqlite(path, source))?,
             path: path.to_owned(),
         };
-        database.prepare(durability).map_err(|source| sqlite(path, source))?;
+        database
+            .prepare(durability)
+            .map_err(|source| sqlite(path, source))?;
         database.migrate(steps)?;
         Ok(database)
     }
@@ -68,7 +70,10 @@ impl Database {
     pub(super) fn open_reader(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|source| sqlite(path, source))?;
-        let database = Self { connection, path: path.to_owned() };
+        let database = Self {
+            connection,
+            path: path.to_owned(),
+        };
         database.run(|connection| connection.busy_timeout(Duration::from_secs(5)))?;
         Ok(database)
     }
@@ -87,7 +92,10 @@ impl Database {
         work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let path = &self.path;
-        let transaction = self.connection.transaction().map_err(|source| sqlite(path, source))?;
+        let transaction = self
+            .connection
+            .transaction()
+            .map_err(|source| sqlite(path, source))?;
         let done = work(&transaction).map_err(|source| sqlite(path, source))?;
         transaction.commit().map_err(|source| sqlite(path, source))?;
         Ok(done)
@@ -95,7 +103,11 @@ impl Database {
 
     /// A row that cannot be read.
     pub(super) fn unreadable(&self, what: impl Into<String>, reason: impl ToString) -> StoreError {
-        StoreError::Unreadable { path: self.path.clone(), what: what.into(), reason: reason.to_string() }
+        StoreError::Unreadable {
+            path: self.path.clone(),
+            what: what.into(),
+            reason: reason.to_string(),
+        }
     }
 
     fn prepare(&self, durability: Durability) -> rusqlite::Result<()> {
@@ -109,13 +121,21 @@ impl Database {
     }
 
     fn migrate(&self, steps: &[&str]) -> Result<(), StoreError> {
-        let version = self.run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)))?;
+        let version = self
+            .run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)))?;
         let found = usize::try_from(version).unwrap_or(0);
         if found > steps.len() {
-            return Err(StoreError::TooNew { path: self.path.clone(), found, known: steps.len() });
+            return Err(StoreError::TooNew {
+                path: self.path.clone(),
+                found,
+                known: steps.len(),
+            });
         }
         for (number, step) in steps.iter().enumerate().skip(found) {
-            let whole = format!("BEGIN IMMEDIATE; {step}; PRAGMA user_version = {}; COMMIT;", number + 1);
+            let whole = format!(
+                "BEGIN IMMEDIATE; {step}; PRAGMA user_version = {}; COMMIT;",
+                number + 1
+            );
             self.run(|connection| connection.execute_batch(&whole))?;
         }
         Ok(())
@@ -128,7 +148,10 @@ pub fn is_full(error: &StoreError) -> bool {
 }
 
 fn sqlite(path: &Path, source: rusqlite::Error) -> StoreError {
-    StoreError::Sqlite { path: path.to_owned(), source }
+    StoreError::Sqlite {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// A moment as SQLite keeps it: nanoseconds since 1970, good until the year 2262.

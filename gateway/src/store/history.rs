@@ -38,7 +38,12 @@ impl HistoryWriter {
             }
             Ok((devices, series))
         })?;
-        Ok(Self { database, path, devices, series })
+        Ok(Self {
+            database,
+            path,
+            devices,
+            series,
+        })
     }
 
     /// A reader beside this writer.
@@ -46,25 +51,30 @@ impl HistoryWriter {
     /// # Errors
     /// The file cannot be opened.
     pub fn reader(&self) -> Result<HistoryReader, StoreError> {
-        Ok(HistoryReader { database: Database::open_reader(&self.path)? })
+        Ok(HistoryReader {
+            database: Database::open_reader(&self.path)?,
+        })
     }
 
     /// Writes batches; they are on the disk when this returns. The same device and time again replaces.
     ///
     /// # Errors
     /// They could not be written; none of them is.
-    pub fn put<'batch>(&mut self, batches: impl IntoIterator<Item = &'batch Batch>) -> Result<(), StoreError> {
+    pub fn put<'batch>(
+        &mut self,
+        batches: impl IntoIterator<Item = &'batch Batch>,
+    ) -> Result<(), StoreError> {
         let (devices, series) = (&self.devices, &self.series);
         let mut body = Vec::new();
         self.database.transact(|transaction| {
-            let mut insert =
-                transaction.prepare_cached("INSERT OR REPLACE INTO batches (device, at, body) VALUES (?1, ?2, ?3)")?;
+            let mut insert = transaction
+                .prepare_cached("INSERT OR REPLACE INTO batches (device, at, body) VALUES (?1, ?2, ?3)")?;
             for batch in batches {
                 body.clear();
                 for sample in &batch.samples {
-                    encode(&mut body, series[sample.point], &sample.reading);
+                    encode(&mut body, *series.at(sample.point), &sample.reading);
                 }
-                insert.execute(params![devices[batch.device], nanoseconds(batch.at), body])?;
+                insert.execute(params![*devices.at(batch.device), nanoseconds(batch.at), body])?;
             }
             Ok(())
         })
@@ -92,7 +102,8 @@ impl HistoryWriter {
 }
 
 fn bytes_in_use(transaction: &rusqlite::Transaction<'_>) -> rusqlite::Result<u64> {
-    let pragma = |name: &str| transaction.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    let pragma =
+        |name: &str| transaction.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
     let pages = pragma("page_count")? - pragma("freelist_count")?;
     Ok(u64::try_from(pages.saturating_mul(pragma("page_size")?)).unwrap_or(0))
 }
@@ -108,7 +119,9 @@ fn id_of_device(transaction: &rusqlite::Transaction<'_>, device: &str) -> rusqli
 
 fn id_of_series(transaction: &rusqlite::Transaction<'_>, device: &str, point: &str) -> rusqlite::Result<u32> {
     transaction
-        .prepare_cached("INSERT INTO series (device, point) VALUES (?1, ?2) ON CONFLICT (device, point) DO NOTHING")?
+        .prepare_cached(
+            "INSERT INTO series (device, point) VALUES (?1, ?2) ON CONFLICT (device, point) DO NOTHING",
+        )?
         .execute(params![device, point])?;
     transaction
         .prepare_cached("SELECT id FROM series WHERE device = ?1 AND point = ?2")?
@@ -193,8 +206,9 @@ impl HistoryReader {
     /// # Errors
     /// The file cannot be read.
     pub fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
-        let oldest: Option<i64> =
-            self.database.run(|connection| connection.query_row("SELECT min(at) FROM batches", [], |row| row.get(0)))?;
+        let oldest: Option<i64> = self
+            .database
+            .run(|connection| connection.query_row("SELECT min(at) FROM batches", [], |row| row.get(0)))?;
         Ok(oldest.map(timestamp))
     }
 }
@@ -284,8 +298,11 @@ fn decode(body: &[u8]) -> Option<(Reading, &[u8])> {
         }
         _ => return None,
     };
-    let reading =
-        if *tag >= DOUBTFUL { Reading::Uncertain(value, Doubt::OutOfRange) } else { Reading::Good(value) };
+    let reading = if *tag >= DOUBTFUL {
+        Reading::Uncertain(value, Doubt::OutOfRange)
+    } else {
+        Reading::Good(value)
+    };
     Some((reading, rest))
 }
 

@@ -60,7 +60,9 @@ impl OutboxWriter {
     /// # Errors
     /// The file cannot be opened.
     pub fn reader(&self) -> Result<OutboxReader, StoreError> {
-        Ok(OutboxReader { database: Database::open_reader(&self.path)? })
+        Ok(OutboxReader {
+            database: Database::open_reader(&self.path)?,
+        })
     }
 
     /// Puts a body at the end; it is on the disk when this returns.
@@ -71,7 +73,11 @@ impl OutboxWriter {
         self.database.transact(|transaction| {
             transaction
                 .prepare_cached("INSERT INTO bodies (at, samples, body) VALUES (?1, ?2, ?3)")?
-                .execute(params![nanoseconds(at), i64::try_from(samples).unwrap_or(i64::MAX), bytes])?;
+                .execute(params![
+                    nanoseconds(at),
+                    i64::try_from(samples).unwrap_or(i64::MAX),
+                    bytes
+                ])?;
             Ok(transaction.last_insert_rowid())
         })
     }
@@ -85,7 +91,9 @@ impl OutboxWriter {
             transaction
                 .prepare_cached("UPDATE destinations SET delivered = max(delivered, ?2) WHERE name = ?1")?
                 .execute(params![destination, number])?;
-            transaction.prepare_cached("DELETE FROM bodies WHERE number <= ?1")?.execute(params![number])?;
+            transaction
+                .prepare_cached("DELETE FROM bodies WHERE number <= ?1")?
+                .execute(params![number])?;
             Ok(())
         })
     }
@@ -132,7 +140,9 @@ impl OutboxReader {
     pub fn after(&self, number: i64, limit: usize) -> Result<Vec<Body>, StoreError> {
         self.database.run(|connection| {
             connection
-                .prepare_cached("SELECT number, samples, body FROM bodies WHERE number > ?1 ORDER BY number LIMIT ?2")?
+                .prepare_cached(
+                    "SELECT number, samples, body FROM bodies WHERE number > ?1 ORDER BY number LIMIT ?2",
+                )?
                 .query_map(params![number, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
                     Ok(Body {
                         number: row.get(0)?,
@@ -150,7 +160,11 @@ impl OutboxReader {
     /// The file cannot be read.
     pub fn delivered(&self, destination: &str) -> Result<i64, StoreError> {
         self.database.run(|connection| {
-            connection.query_row("SELECT delivered FROM destinations WHERE name = ?1", params![destination], |row| row.get(0))
+            connection.query_row(
+                "SELECT delivered FROM destinations WHERE name = ?1",
+                params![destination],
+                |row| row.get(0),
+            )
         })
     }
 
@@ -165,7 +179,11 @@ impl OutboxReader {
                 [],
                 |row| {
                     let whole = |value: i64| u64::try_from(value).unwrap_or(0);
-                    Ok(Pending { bodies: whole(row.get(0)?), bytes: whole(row.get(1)?), samples: whole(row.get(2)?) })
+                    Ok(Pending {
+                        bodies: whole(row.get(0)?),
+                        bytes: whole(row.get(1)?),
+                        samples: whole(row.get(2)?),
+                    })
                 },
             )
         })
@@ -185,11 +203,24 @@ mod tests {
             writer.put(text.as_bytes(), 1, Timestamp::UNIX_EPOCH).unwrap();
         }
         let bodies = reader.after(0, 2).unwrap();
-        assert_eq!(bodies.iter().map(|body| body.bytes.as_slice()).collect::<Vec<_>>(), [&b"one"[..], b"two"]);
+        assert_eq!(
+            bodies
+                .iter()
+                .map(|body| body.bytes.as_slice())
+                .collect::<Vec<_>>(),
+            [&b"one"[..], b"two"]
+        );
         writer.delivered("influx", 2).unwrap();
         assert_eq!(reader.after(0, 9).unwrap().len(), 1);
         assert_eq!(reader.delivered("influx").unwrap(), 2);
-        assert_eq!(reader.pending().unwrap(), Pending { bodies: 1, bytes: 5, samples: 1 });
+        assert_eq!(
+            reader.pending().unwrap(),
+            Pending {
+                bodies: 1,
+                bytes: 5,
+                samples: 1
+            }
+        );
     }
 
     #[test]
@@ -211,6 +242,16 @@ mod tests {
             writer.put(&[0; 100], 3, Timestamp::UNIX_EPOCH).unwrap();
         }
         assert_eq!(writer.bound(10_000).unwrap(), 128 * 3);
-        assert_eq!(writer.reader().unwrap().after(0, 1).unwrap().first().unwrap().number, 129);
+        assert_eq!(
+            writer
+                .reader()
+                .unwrap()
+                .after(0, 1)
+                .unwrap()
+                .first()
+                .unwrap()
+                .number,
+            129
+        );
     }
 }

@@ -47,7 +47,10 @@ impl Records {
     /// The file cannot be opened, or is spoiled: records are never begun anew by themselves.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         let path = data.join("records.db");
-        Ok(Self { database: Database::open(&path, Durability::Full, STEPS)?, path })
+        Ok(Self {
+            database: Database::open(&path, Durability::Full, STEPS)?,
+            path,
+        })
     }
 
     /// A reader beside this writer.
@@ -55,7 +58,9 @@ impl Records {
     /// # Errors
     /// The file cannot be opened.
     pub fn reader(&self) -> Result<RecordsReader, StoreError> {
-        Ok(RecordsReader { database: Database::open_reader(&self.path)? })
+        Ok(RecordsReader {
+            database: Database::open_reader(&self.path)?,
+        })
     }
 
     /// What was kept from before: alarms, and every ticket that is not ended, ended lately, or is its alarm's newest.
@@ -63,7 +68,9 @@ impl Records {
     /// # Errors
     /// The file cannot be read.
     pub fn kept(&self, now: Timestamp) -> Result<Kept, StoreError> {
-        let recent = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+        let recent = now
+            .saturating_sub(SignedDuration::from_hours(24))
+            .unwrap_or(Timestamp::MIN);
         let alarms = self.rows("SELECT body FROM alarms", "an alarm", [])?;
         let tickets: Vec<Ticket> = self.rows(
             "SELECT body FROM tickets AS t WHERE ended_at IS NULL OR ended_at >= ?1
@@ -71,13 +78,18 @@ impl Records {
             "a ticket",
             [nanoseconds(recent)],
         )?;
-        let last: Option<i64> =
-            self.database.run(|connection| connection.query_row("SELECT max(number) FROM tickets", [], |row| row.get(0)))?;
+        let last: Option<i64> = self.database.run(|connection| {
+            connection.query_row("SELECT max(number) FROM tickets", [], |row| row.get(0))
+        })?;
         let mut with_steps = Vec::with_capacity(tickets.len());
         for ticket in tickets {
             with_steps.push(with_its_steps(&self.database, ticket)?);
         }
-        Ok(Kept { alarms, tickets: with_steps, last_number: last.and_then(|last| u64::try_from(last).ok()).unwrap_or(0) })
+        Ok(Kept {
+            alarms,
+            tickets: with_steps,
+            last_number: last.and_then(|last| u64::try_from(last).ok()).unwrap_or(0),
+        })
     }
 
     /// Writes a change whole, or not at all; it is on the disk when this returns.
@@ -120,7 +132,9 @@ impl Records {
     pub fn notice_sent(&mut self, key: &str, at: Timestamp) -> Result<(), StoreError> {
         self.database.run(|connection| {
             connection
-                .prepare_cached("UPDATE notices SET sent_at = ?2, tries = tries + 1, error = NULL WHERE key = ?1")?
+                .prepare_cached(
+                    "UPDATE notices SET sent_at = ?2, tries = tries + 1, error = NULL WHERE key = ?1",
+                )?
                 .execute(params![key, nanoseconds(at)])
         })?;
         Ok(())
@@ -133,7 +147,9 @@ impl Records {
     pub fn notice_failed(&mut self, key: &str, error: &str, next_at: Timestamp) -> Result<(), StoreError> {
         self.database.run(|connection| {
             connection
-                .prepare_cached("UPDATE notices SET tries = tries + 1, error = ?2, next_at = ?3 WHERE key = ?1")?
+                .prepare_cached(
+                    "UPDATE notices SET tries = tries + 1, error = ?2, next_at = ?3 WHERE key = ?1",
+                )?
                 .execute(params![key, error, nanoseconds(next_at)])
         })?;
         Ok(())
@@ -160,7 +176,11 @@ impl Records {
     }
 }
 
-fn write_ticket(transaction: &rusqlite::Transaction<'_>, ticket: &Ticket, body: &str) -> rusqlite::Result<()> {
+fn write_ticket(
+    transaction: &rusqlite::Transaction<'_>,
+    ticket: &Ticket,
+    body: &str,
+) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO tickets (number, id, alarm, device, state, ended_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -193,7 +213,11 @@ fn write_ticket(transaction: &rusqlite::Transaction<'_>, ticket: &Ticket, body: 
     Ok(())
 }
 
-fn write_notice(transaction: &rusqlite::Transaction<'_>, notice: &Notice, ticket: &str) -> rusqlite::Result<()> {
+fn write_notice(
+    transaction: &rusqlite::Transaction<'_>,
+    notice: &Notice,
+    ticket: &str,
+) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO notices (key, event, at, clock, ticket, next_at) VALUES (?1, ?2, ?3, ?4, ?5, ?3)
@@ -220,7 +244,9 @@ impl RecordsReader {
     /// # Errors
     /// The file cannot be read.
     pub fn tickets(&self, before: Option<u64>, limit: usize) -> Result<Vec<Ticket>, StoreError> {
-        let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+        let before = before
+            .and_then(|before| i64::try_from(before).ok())
+            .unwrap_or(i64::MAX);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let tickets: Vec<Ticket> = read_bodies(
             &self.database,
@@ -228,7 +254,10 @@ impl RecordsReader {
             "a ticket",
             params![before, limit],
         )?;
-        tickets.into_iter().map(|ticket| with_its_steps(&self.database, ticket)).collect()
+        tickets
+            .into_iter()
+            .map(|ticket| with_its_steps(&self.database, ticket))
+            .collect()
     }
 
     /// One ticket with its steps.
@@ -236,9 +265,17 @@ impl RecordsReader {
     /// # Errors
     /// The file cannot be read.
     pub fn ticket(&self, id: &str) -> Result<Option<Ticket>, StoreError> {
-        let found: Vec<Ticket> =
-            read_bodies(&self.database, "SELECT body FROM tickets WHERE id = ?1", "a ticket", params![id])?;
-        found.into_iter().next().map(|ticket| with_its_steps(&self.database, ticket)).transpose()
+        let found: Vec<Ticket> = read_bodies(
+            &self.database,
+            "SELECT body FROM tickets WHERE id = ?1",
+            "a ticket",
+            params![id],
+        )?;
+        found
+            .into_iter()
+            .next()
+            .map(|ticket| with_its_steps(&self.database, ticket))
+            .transpose()
     }
 
     /// Notices that are due to be sent at `now`, oldest first, and when the next one is due after those.
@@ -256,31 +293,46 @@ impl RecordsReader {
                     "SELECT key, event, at, clock, ticket, tries FROM notices
                      WHERE sent_at IS NULL AND next_at <= ?1 ORDER BY at LIMIT ?2",
                 )?
-                .query_map(params![nanoseconds(now), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-                    Ok((
-                        row.get::<_, String>(0)?,
-                        row.get::<_, String>(1)?,
-                        row.get::<_, i64>(2)?,
-                        row.get::<_, Option<String>>(3)?,
-                        row.get::<_, String>(4)?,
-                        row.get::<_, u32>(5)?,
-                    ))
-                })?
+                .query_map(
+                    params![nanoseconds(now), i64::try_from(limit).unwrap_or(i64::MAX)],
+                    |row| {
+                        Ok((
+                            row.get::<_, String>(0)?,
+                            row.get::<_, String>(1)?,
+                            row.get::<_, i64>(2)?,
+                            row.get::<_, Option<String>>(3)?,
+                            row.get::<_, String>(4)?,
+                            row.get::<_, u32>(5)?,
+                        ))
+                    },
+                )?
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
         let mut pending = Vec::with_capacity(rows.len());
         for (key, event, at, clock, ticket, tries) in rows {
-            let ticket = serde_json::from_str(&ticket).map_err(|error| self.database.unreadable(&key, error))?;
+            let ticket =
+                serde_json::from_str(&ticket).map_err(|error| self.database.unreadable(&key, error))?;
             let clock = clock
                 .map(|clock| serde_json::from_value(clock.into()))
                 .transpose()
                 .map_err(|error| self.database.unreadable(&key, error))?;
-            pending.push(PendingNotice { notice: Notice { key, event, at: timestamp(at), clock, ticket }, tries });
+            pending.push(PendingNotice {
+                notice: Notice {
+                    key,
+                    event,
+                    at: timestamp(at),
+                    clock,
+                    ticket,
+                },
+                tries,
+            });
         }
         let next: Option<i64> = self.database.run(|connection| {
-            connection.query_row("SELECT min(next_at) FROM notices WHERE sent_at IS NULL AND next_at > ?1", params![nanoseconds(now)], |row| {
-                row.get(0)
-            })
+            connection.query_row(
+                "SELECT min(next_at) FROM notices WHERE sent_at IS NULL AND next_at > ?1",
+                params![nanoseconds(now)],
+                |row| row.get(0),
+            )
         })?;
         Ok((pending, next.map(timestamp)))
     }
@@ -331,7 +383,12 @@ fn with_its_steps(database: &Database, mut ticket: Ticket) -> Result<Ticket, Sto
         connection
             .prepare_cached("SELECT at, by, what, note FROM steps WHERE ticket = ?1 ORDER BY number")?
             .query_map(params![number(&ticket)], |row| {
-                Ok(Step { at: timestamp(row.get(0)?), by: row.get(1)?, what: row.get(2)?, note: row.get(3)? })
+                Ok(Step {
+                    at: timestamp(row.get(0)?),
+                    by: row.get(1)?,
+                    what: row.get(2)?,
+                    note: row.get(3)?,
+                })
             })?
             .collect()
     })?;

@@ -11,12 +11,18 @@ pub struct DeviceCounters {
 impl DeviceCounters {
     /// Good samples that are on disk: `facility_samples_taken_total`.
     pub fn taken(site: &Site) -> Self {
-        Self::new(site, |device| counter!("facility_samples_taken_total", "device" => device))
+        Self::new(
+            site,
+            |device| counter!("facility_samples_taken_total", "device" => device),
+        )
     }
 
     /// Good samples that were dropped at a bound: `facility_samples_dropped_total`.
     pub fn dropped(site: &Site, reason: &'static str) -> Self {
-        Self::new(site, move |device| counter!("facility_samples_dropped_total", "device" => device, "reason" => reason))
+        Self::new(
+            site,
+            move |device| counter!("facility_samples_dropped_total", "device" => device, "reason" => reason),
+        )
     }
 
     /// Counts so many more.
@@ -27,6 +33,13 @@ impl DeviceCounters {
     }
 
     fn new(site: &Site, counter: impl Fn(String) -> Counter) -> Self {
-        Self { counters: Dense::new(site.devices.values().map(|device| counter(device.id.clone())).collect()) }
+        Self {
+            counters: Dense::new(
+                site.devices
+                    .values()
+                    .map(|device| counter(device.id.clone()))
+                    .collect(),
+            ),
+        }
     }
 }

@@ -54,11 +54,16 @@ impl Delivery {
     pub async fn run(self, stop: CancellationToken) {
         let mut delivered = match self.read(|reader, name| reader.delivered(name)).await {
             Ok(delivered) => delivered,
-            Err(error) => return error!(%error, "the outbox cannot be read: nothing is delivered until the gateway is restarted"),
+            Err(error) => {
+                return error!(%error, "the outbox cannot be read: nothing is delivered until the gateway is restarted");
+            }
         };
         let mut back_off = BACK_OFF_FIRST;
         while !stop.is_cancelled() {
-            let bodies = match self.read(move |reader, _| reader.after(delivered, REQUEST_BODIES)).await {
+            let bodies = match self
+                .read(move |reader, _| reader.after(delivered, REQUEST_BODIES))
+                .await
+            {
                 Ok(bodies) => bodies,
                 Err(error) => {
                     warn!(%error, "the outbox cannot be read; it is tried again");
@@ -108,11 +113,22 @@ impl Delivery {
         }
         loop {
             let request = bodies.get(..count).unwrap_or(bodies);
-            let (Some(last), samples) = (request.last(), request.iter().map(|body| body.samples).sum::<u64>()) else {
+            let (Some(last), samples) = (
+                request.last(),
+                request.iter().map(|body| body.samples).sum::<u64>(),
+            ) else {
                 return Err("nothing to send".into());
             };
             let started = std::time::Instant::now();
-            let written = self.influx.write(request.iter().flat_map(|body| body.bytes.iter().copied()).collect()).await;
+            let written = self
+                .influx
+                .write(
+                    request
+                        .iter()
+                        .flat_map(|body| body.bytes.iter().copied())
+                        .collect(),
+                )
+                .await;
             histogram!("facility_delivery_seconds").record(started.elapsed());
             match written {
                 Written::Done => {
@@ -137,13 +153,19 @@ impl Delivery {
     /// Keeps a refused body beside its reason, so that nothing is lost silently and what follows is not held up.
     fn set_aside(&self, body: &Body, reason: &str) {
         counter!("facility_outbox_refused_bodies_total").increment(1);
-        let file = self.refused_folder.join(format!("{}-{}.lp.gz", self.destination, body.number));
+        let file = self
+            .refused_folder
+            .join(format!("{}-{}.lp.gz", self.destination, body.number));
         let kept = std::fs::create_dir_all(&self.refused_folder)
             .and_then(|()| std::fs::write(&file, &body.bytes))
             .and_then(|()| std::fs::write(file.with_extension("reason.txt"), reason));
         match kept {
-            Ok(()) => error!(destination = self.destination, reason, file = %file.display(), "the database refused lines; the body is kept"),
-            Err(error) => error!(destination = self.destination, reason, %error, "the database refused lines, and they could not be kept"),
+            Ok(()) => {
+                error!(destination = self.destination, reason, file = %file.display(), "the database refused lines; the body is kept")
+            }
+            Err(error) => {
+                error!(destination = self.destination, reason, %error, "the database refused lines, and they could not be kept")
+            }
         }
     }
 
@@ -152,7 +174,10 @@ impl Delivery {
         let mut stand = self.stand.lock().unwrap_or_else(PoisonError::into_inner);
         stand.last_written_at = Some(Timestamp::now());
         if stand.error.take().is_some() {
-            info!(destination = self.destination, "the database takes telemetry again");
+            info!(
+                destination = self.destination,
+                "the database takes telemetry again"
+            );
         }
     }
 
@@ -161,7 +186,10 @@ impl Delivery {
         counter!("facility_delivery_failures_total").increment(1);
         let mut stand = self.stand.lock().unwrap_or_else(PoisonError::into_inner);
         if stand.error.as_ref() != Some(&reason) {
-            warn!(destination = self.destination, reason, "the database does not take telemetry; it waits in the outbox");
+            warn!(
+                destination = self.destination,
+                reason, "the database does not take telemetry; it waits in the outbox"
+            );
         }
         stand.error = Some(reason);
     }
@@ -180,7 +208,8 @@ impl Delivery {
     ) -> Result<T, String> {
         let (reader, name) = (Arc::clone(&self.reader), self.destination.clone());
         let done = tokio::task::spawn_blocking(move || {
-            work(&reader.lock().unwrap_or_else(PoisonError::into_inner), &name).map_err(|error| error.to_string())
+            work(&reader.lock().unwrap_or_else(PoisonError::into_inner), &name)
+                .map_err(|error| error.to_string())
         });
         done.await.map_err(|error| error.to_string())?
     }

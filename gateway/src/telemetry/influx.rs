@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use model::{InfluxDb, InfluxVersion};
 use crate::failure::chain;
+use model::{InfluxDb, InfluxVersion};
 use reqwest011::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
 /// How long a write may take; connecting a third of it.
@@ -58,7 +58,10 @@ impl Influx {
     /// # Errors
     /// The address or the credentials cannot be used.
     pub fn new(settings: &InfluxDb) -> Result<Self, ClientError> {
-        let failed = |reason: String| ClientError { url: settings.url.clone(), reason };
+        let failed = |reason: String| ClientError {
+            url: settings.url.clone(),
+            reason,
+        };
         match &settings.version {
             InfluxVersion::V2 { org, bucket, token } => {
                 let headers = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
@@ -70,9 +73,18 @@ impl Influx {
                 let client = influxdb2::ClientBuilder::with_builder(http, &settings.url, org, token)
                     .build()
                     .map_err(|error| failed(error.to_string()))?;
-                Ok(Self::V2 { client, org: org.clone(), bucket: bucket.clone() })
+                Ok(Self::V2 {
+                    client,
+                    org: org.clone(),
+                    bucket: bucket.clone(),
+                })
             }
-            InfluxVersion::V1 { database, retention_policy, user, password } => {
+            InfluxVersion::V1 {
+                database,
+                retention_policy,
+                user,
+                password,
+            } => {
                 let client = reqwest::Client::builder()
                     .timeout(TIMEOUT)
                     .connect_timeout(TIMEOUT / 3)
@@ -80,12 +92,18 @@ impl Influx {
                     .map_err(|error| failed(error.to_string()))?;
                 let base = format!("{}/write", settings.url.trim_end_matches('/'));
                 let mut url = reqwest::Url::parse(&base).map_err(|error| failed(error.to_string()))?;
-                url.query_pairs_mut().append_pair("db", database).append_pair("precision", "ns");
+                url.query_pairs_mut()
+                    .append_pair("db", database)
+                    .append_pair("precision", "ns");
                 if let Some(policy) = retention_policy {
                     url.query_pairs_mut().append_pair("rp", policy);
                 }
                 let credentials = user.clone().zip(password.clone());
-                Ok(Self::V1 { client, url, credentials })
+                Ok(Self::V1 {
+                    client,
+                    url,
+                    credentials,
+                })
             }
         }
     }
@@ -98,8 +116,15 @@ impl Influx {
                 Err(influxdb2::RequestError::Http { status, text }) => of_status(status.as_u16(), &text),
                 Err(error) => Written::Later(chain(&error)),
             },
-            Self::V1 { client, url, credentials } => {
-                let mut request = client.post(url.clone()).header("content-encoding", "gzip").body(body);
+            Self::V1 {
+                client,
+                url,
+                credentials,
+            } => {
+                let mut request = client
+                    .post(url.clone())
+                    .header("content-encoding", "gzip")
+                    .body(body);
                 if let Some((user, password)) = credentials {
                     request = request.basic_auth(user, Some(password.reveal()));
                 }
@@ -124,7 +149,9 @@ fn of_status(status: u16, text: &str) -> Written {
         400 | 422 => Written::Refused(format!("{status} {said}")),
         413 => Written::TooLarge,
         401 | 403 => Written::Later(format!("{status} {said}: renew the token or the password")),
-        404 => Written::Later(format!("{status} {said}: create the bucket or database, or correct `version` and `url`")),
+        404 => Written::Later(format!(
+            "{status} {said}: create the bucket or database, or correct `version` and `url`"
+        )),
         _ => Written::Later(format!("{status} {said}")),
     }
 }

@@ -19,18 +19,23 @@ impl LineRenderer {
                 fields.push(escaped(&point.name));
             }
         }
-        Self { heads: Dense::new(site.devices.values().map(|device| head(site, device)).collect()), fields }
+        Self {
+            heads: Dense::new(site.devices.values().map(|device| head(site, device)).collect()),
+            fields,
+        }
     }
 
     /// Appends a batch's line, if it has a good sample; returns how many samples are in it.
     pub fn render(&self, lines: &mut String, batch: &Batch) -> u64 {
         let start = lines.len();
-        lines.push_str(&self.heads[batch.device]);
+        lines.push_str(self.heads.at(batch.device));
         let mut count = 0;
         for sample in &batch.samples {
-            let Some(value) = sample.reading.good() else { continue };
+            let Some(value) = sample.reading.good() else {
+                continue;
+            };
             lines.push(if count == 0 { ' ' } else { ',' });
-            lines.push_str(&self.fields[sample.point]);
+            lines.push_str(self.fields.at(sample.point));
             lines.push('=');
             push_value(lines, value);
             count += 1;
@@ -47,7 +52,11 @@ impl LineRenderer {
 fn head(site: &Site, device: &Device) -> String {
     let mut head = escaped_measurement(device.profile.class.as_str());
     // A tag without a value is not a tag, and every server refuses it.
-    for (tag, value) in [("site", &site.id), ("building", &device.building), ("device", &device.id)] {
+    for (tag, value) in [
+        ("site", &site.id),
+        ("building", &device.building),
+        ("device", &device.id),
+    ] {
         if !value.is_empty() {
             let _ = write!(head, ",{tag}={}", escaped(value));
         }

@@ -83,10 +83,12 @@ impl Outbox {
     /// # Errors
     /// The queue is full, or the thread has ended; the batch is not taken and its receipt never given.
     pub fn take(&self, batch: Arc<Batch>, receipt: Option<Receipt>) -> Result<(), NotTaken> {
-        self.queue.try_send(Told::Batch(batch, receipt)).map_err(|refused| match refused {
-            TrySendError::Full(_) => NotTaken::Full,
-            TrySendError::Disconnected(_) => NotTaken::Stopped,
-        })
+        self.queue
+            .try_send(Told::Batch(batch, receipt))
+            .map_err(|refused| match refused {
+                TrySendError::Full(_) => NotTaken::Full,
+                TrySendError::Disconnected(_) => NotTaken::Stopped,
+            })
     }
 
     /// Everything up to a body was delivered. When the queue is full this is left out: it is said again with the next delivery.
@@ -171,7 +173,11 @@ impl OutboxThread {
             while let Err(error) = self.writer.put(&body, group.samples, Timestamp::now()) {
                 self.failures.increment(1);
                 if !refused {
-                    let what_next = if is_full(&error) { "free space on the data folder's disk" } else { "look at the data folder's disk" };
+                    let what_next = if is_full(&error) {
+                        "free space on the data folder's disk"
+                    } else {
+                        "look at the data folder's disk"
+                    };
                     error!(%error, what_next, "telemetry cannot be stored; it is tried again every second");
                     gauge!("facility_outbox_refused").set(1.0);
                 }
@@ -200,7 +206,11 @@ impl OutboxThread {
             Ok(0) => {}
             Ok(lost) => {
                 counter!("facility_outbox_dropped_samples_total").increment(lost);
-                warn!(lost, bound_bytes = self.bound_bytes, "the outbox is at its bound: its oldest samples were dropped");
+                warn!(
+                    lost,
+                    bound_bytes = self.bound_bytes,
+                    "the outbox is at its bound: its oldest samples were dropped"
+                );
             }
             Err(error) => warn!(%error, "the outbox's size could not be bounded"),
         }

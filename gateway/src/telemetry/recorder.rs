@@ -65,10 +65,12 @@ impl Recorder {
     /// # Errors
     /// The queue is full, or the thread has ended.
     pub fn take(&self, batch: Arc<Batch>, receipt: Option<Receipt>) -> Result<(), NotTaken> {
-        self.queue.try_send((batch, receipt)).map_err(|refused| match refused {
-            std::sync::mpsc::TrySendError::Full(_) => NotTaken::Full,
-            std::sync::mpsc::TrySendError::Disconnected(_) => NotTaken::Stopped,
-        })
+        self.queue
+            .try_send((batch, receipt))
+            .map_err(|refused| match refused {
+                std::sync::mpsc::TrySendError::Full(_) => NotTaken::Full,
+                std::sync::mpsc::TrySendError::Disconnected(_) => NotTaken::Stopped,
+            })
     }
 }
 
@@ -137,7 +139,9 @@ impl RecorderThread {
     }
 
     fn prune(&mut self) {
-        let before = Timestamp::now().saturating_sub(self.keep.age).unwrap_or(Timestamp::MIN);
+        let before = Timestamp::now()
+            .saturating_sub(self.keep.age)
+            .unwrap_or(Timestamp::MIN);
         if let Err(error) = self.writer.prune(before, self.keep.bytes) {
             warn!(%error, "old history could not be removed");
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ClockEvent, ClockKind, Ticket, WorkCalendar};
 use super::ticket::REOPENS_WITHIN;
+use super::{ClockEvent, ClockKind, Ticket, WorkCalendar};
 
 /// The tickets that still matter, by id and by alarm.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,10 @@ pub struct TicketBook {
 impl TicketBook {
     /// A book of stored tickets; `last_number` is the highest number ever given.
     pub fn new(tickets: impl IntoIterator<Item = Ticket>, last_number: u64) -> Self {
-        let mut book = Self { last_number, ..Self::default() };
+        let mut book = Self {
+            last_number,
+            ..Self::default()
+        };
         tickets.into_iter().for_each(|ticket| book.put(Arc::new(ticket)));
         book
     }
@@ -43,7 +46,10 @@ impl TicketBook {
     pub fn put(&mut self, ticket: Arc<Ticket>) {
         self.last_number = self.last_number.max(ticket.number);
         if let Some(alarm) = &ticket.alarm {
-            let newest = self.newest_of_alarm.get(alarm).and_then(|id| self.tickets.get(id));
+            let newest = self
+                .newest_of_alarm
+                .get(alarm)
+                .and_then(|id| self.tickets.get(id));
             if newest.is_none_or(|newest| newest.number <= ticket.number) {
                 self.newest_of_alarm.insert(alarm.clone(), ticket.id.clone());
             }
@@ -56,9 +62,14 @@ impl TicketBook {
     pub fn forget_old(&mut self, now: Timestamp) {
         let newest = &self.newest_of_alarm;
         self.tickets.retain(|id, ticket| {
-            let Some(ended_at) = ticket.ended_at.filter(|_| ticket.state.is_ended()) else { return true };
+            let Some(ended_at) = ticket.ended_at.filter(|_| ticket.state.is_ended()) else {
+                return true;
+            };
             let age = now.duration_since(ended_at);
-            let is_newest = ticket.alarm.as_ref().is_some_and(|alarm| newest.get(alarm) == Some(id));
+            let is_newest = ticket
+                .alarm
+                .as_ref()
+                .is_some_and(|alarm| newest.get(alarm) == Some(id));
             age <= REOPENS_WITHIN || (is_newest && age <= SignedDuration::from_hours(24 * 366))
         });
         let tickets = &self.tickets;
@@ -67,7 +78,10 @@ impl TicketBook {
 
     /// The clocks that have run out and that nobody was told of: the ticket's id and the clock.
     pub fn ran_out(&self, now: Timestamp, calendar: &WorkCalendar) -> Vec<(String, ClockKind)> {
-        let mut ran_out: Vec<_> = self.unannounced(now, calendar).filter(|(_, _, due)| *due < now).collect();
+        let mut ran_out: Vec<_> = self
+            .unannounced(now, calendar)
+            .filter(|(_, _, due)| *due < now)
+            .collect();
         ran_out.sort_by(|left, right| (left.2, &left.0).cmp(&(right.2, &right.0)));
         ran_out.into_iter().map(|(id, kind, _)| (id, kind)).collect()
     }
@@ -82,15 +96,18 @@ impl TicketBook {
         now: Timestamp,
         calendar: &'book WorkCalendar,
     ) -> impl Iterator<Item = (String, ClockKind, Timestamp)> + 'book {
-        self.tickets.values().filter(|ticket| !ticket.state.is_ended()).flat_map(move |ticket| {
-            ticket.clocks.iter().filter_map(move |clock| {
-                if !clock.is_unstopped() || clock.is_paused() {
-                    return None;
-                }
-                let stand = clock.stand(now, calendar)?;
-                (!stand.announced).then(|| (ticket.id.clone(), clock.kind, stand.due))
+        self.tickets
+            .values()
+            .filter(|ticket| !ticket.state.is_ended())
+            .flat_map(move |ticket| {
+                ticket.clocks.iter().filter_map(move |clock| {
+                    if !clock.is_unstopped() || clock.is_paused() {
+                        return None;
+                    }
+                    let stand = clock.stand(now, calendar)?;
+                    (!stand.announced).then(|| (ticket.id.clone(), clock.kind, stand.due))
+                })
             })
-        })
     }
 }
 

@@ -68,7 +68,11 @@ impl WorkCalendar {
 
     /// 24:00 of a day.
     fn end_of(&self, day: Option<Date>) -> Option<Timestamp> {
-        let midnight = day?.checked_add(1.day()).ok()?.to_zoned_datetime(self.timezone.clone()).ok()?;
+        let midnight = day?
+            .checked_add(1.day())
+            .ok()?
+            .to_zoned_datetime(self.timezone.clone())
+            .ok()?;
         Some(midnight.timestamp())
     }
 }
@@ -79,7 +83,10 @@ mod tests {
 
     /// 2026 as the State Council's notice of 2025-11-04 has it.
     fn china() -> WorkCalendar {
-        let mut days = Calendar { years: vec![2025, 2026], ..Calendar::default() };
+        let mut days = Calendar {
+            years: vec![2025, 2026],
+            ..Calendar::default()
+        };
         let off = [
             ((1, 1), 3),
             ((2, 15), 9),
@@ -91,11 +98,13 @@ mod tests {
         ];
         for ((month, first), count) in off {
             for day in first..first + count {
-                days.days.insert(Date::new(2026, month, day).unwrap(), DayKind::Off);
+                days.days
+                    .insert(Date::new(2026, month, day).unwrap(), DayKind::Off);
             }
         }
         for (month, day) in [(1, 4), (2, 14), (2, 28), (5, 9), (9, 20), (10, 10)] {
-            days.days.insert(Date::new(2026, month, day).unwrap(), DayKind::Working);
+            days.days
+                .insert(Date::new(2026, month, day).unwrap(), DayKind::Working);
         }
         WorkCalendar::new(days, TimeZone::get("Asia/Shanghai").unwrap())
     }
@@ -114,7 +123,8 @@ mod tests {
             ("2025-12-31", "2026-01-08"),
         ] {
             let next: Date = last.parse::<Date>().unwrap().tomorrow().unwrap();
-            let (due, provisional) = china().due(shanghai(&format!("{filed}T10:00:00")), 5, std::iter::empty());
+            let (due, provisional) =
+                china().due(shanghai(&format!("{filed}T10:00:00")), 5, std::iter::empty());
             assert_eq!(due, shanghai(&format!("{next}T00:00:00")), "filed {filed}");
             assert!(!provisional);
         }
@@ -125,11 +135,18 @@ mod tests {
         // Filed on Monday; paused from Tuesday noon to Thursday noon: the ends of Tuesday and Wednesday fell inside.
         let filed = shanghai("2026-03-02T10:00:00");
         let pause = (shanghai("2026-03-03T12:00:00"), shanghai("2026-03-05T12:00:00"));
-        assert_eq!(china().due(filed, 5, [pause].into_iter()).0, shanghai("2026-03-12T00:00:00"));
+        assert_eq!(
+            china().due(filed, 5, [pause].into_iter()).0,
+            shanghai("2026-03-12T00:00:00")
+        );
     }
 
     #[test]
     fn past_the_loaded_years_a_due_day_is_provisional() {
-        assert!(china().due(shanghai("2026-12-30T10:00:00"), 5, std::iter::empty()).1);
+        assert!(
+            china()
+                .due(shanghai("2026-12-30T10:00:00"), 5, std::iter::empty())
+                .1
+        );
     }
 }

@@ -150,7 +150,10 @@ struct Run<'clock> {
 impl Clock {
     /// A clock that starts now.
     pub fn start(kind: ClockKind, target: Target, at: Timestamp) -> Self {
-        Self { kind, events: vec![ClockEvent::Started { at, target }] }
+        Self {
+            kind,
+            events: vec![ClockEvent::Started { at, target }],
+        }
     }
 
     /// Whether it runs or is paused: it has not been stopped.
@@ -160,7 +163,8 @@ impl Clock {
 
     /// Whether it is paused.
     pub fn is_paused(&self) -> bool {
-        self.run().is_some_and(|run| run.pauses.last().is_some_and(|pause| pause.1.is_none()))
+        self.run()
+            .is_some_and(|run| run.pauses.last().is_some_and(|pause| pause.1.is_none()))
     }
 
     /// Stops it, unless it is stopped already. A pause ends with it.
@@ -182,7 +186,8 @@ impl Clock {
 
     /// Whether the telemetry stopped it.
     pub fn is_stopped_by_telemetry(&self) -> bool {
-        self.run().is_some_and(|run| matches!(run.stopped, Some((_, StoppedBy::Telemetry))))
+        self.run()
+            .is_some_and(|run| matches!(run.stopped, Some((_, StoppedBy::Telemetry))))
     }
 
     /// Starts it anew if it had stopped; one that still runs runs on.
@@ -236,14 +241,23 @@ impl Clock {
 
     /// How many times it was started: the number of its present run.
     pub fn runs(&self) -> usize {
-        self.events.iter().filter(|event| matches!(event, ClockEvent::Started { .. })).count()
+        self.events
+            .iter()
+            .filter(|event| matches!(event, ClockEvent::Started { .. }))
+            .count()
     }
 
     fn run(&self) -> Option<Run<'_>> {
         let mut run: Option<Run<'_>> = None;
         for event in &self.events {
             if let ClockEvent::Started { at, target } = event {
-                run = Some(Run { started_at: *at, target: *target, pauses: Vec::new(), stopped: None, announced: false });
+                run = Some(Run {
+                    started_at: *at,
+                    target: *target,
+                    pauses: Vec::new(),
+                    stopped: None,
+                    announced: false,
+                });
                 continue;
             }
             let Some(run) = run.as_mut() else { continue };
@@ -267,15 +281,25 @@ impl Clock {
 impl Run<'_> {
     /// By when it must stop, and whether that is provisional; an open pause counts up to `until`.
     fn due(&self, until: Timestamp, calendar: &WorkCalendar) -> (Timestamp, bool) {
-        let pauses = self.pauses.iter().map(|(from, to)| (*from, to.unwrap_or(until).max(*from)));
+        let pauses = self
+            .pauses
+            .iter()
+            .map(|(from, to)| (*from, to.unwrap_or(until).max(*from)));
         let span = match self.target {
             Target::Seconds(count) => SignedDuration::from_secs(i64::from(count)),
             Target::Minutes(count) => SignedDuration::from_mins(i64::from(count)),
             Target::Hours(count) => SignedDuration::from_hours(i64::from(count)),
             Target::WorkingDays(count) => return calendar.due(self.started_at, count, pauses),
         };
-        let paused = pauses.fold(SignedDuration::ZERO, |sum, (from, to)| sum + to.duration_since(from));
-        (self.started_at.saturating_add(span + paused).unwrap_or(Timestamp::MAX), false)
+        let paused = pauses.fold(SignedDuration::ZERO, |sum, (from, to)| {
+            sum + to.duration_since(from)
+        });
+        (
+            self.started_at
+                .saturating_add(span + paused)
+                .unwrap_or(Timestamp::MAX),
+            false,
+        )
     }
 }
 
@@ -309,7 +333,10 @@ mod tests {
         assert_eq!(stand(&in_time, 9000).state, ClockState::Met);
         let mut late = arrive();
         late.stop(at(1801), StoppedBy::Person("Li".into()));
-        assert_eq!((stand(&late, 9000).state, stand(&late, 9000).overdue), (ClockState::Missed, false));
+        assert_eq!(
+            (stand(&late, 9000).state, stand(&late, 9000).overdue),
+            (ClockState::Missed, false)
+        );
     }
 
     #[test]

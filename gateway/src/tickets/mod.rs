@@ -11,4 +11,6 @@ mod ticket;
 pub use book::{TicketBook, year_of};
 pub use calendar::WorkCalendar;
 pub use clock::{Clock, ClockEvent, ClockKind, ClockStand, ClockState, StoppedBy};
-pub use ticket::{Action, ComesBack, GATEWAY, NormalStretch, Opening, Origin, Refusal, Step, Ticket, TicketState, Witness};
+pub use ticket::{
+    Action, ComesBack, GATEWAY, NormalStretch, Opening, Origin, Refusal, Step, Ticket, TicketState, Witness,
+};

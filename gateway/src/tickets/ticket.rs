@@ -253,7 +253,9 @@ impl Ticket {
             (ClockKind::Arrive, row.arrive),
             (ClockKind::Resolve, row.resolve),
         ];
-        let clocks = targets.into_iter().filter_map(|(kind, target)| Some(Clock::start(kind, target?, now)));
+        let clocks = targets
+            .into_iter()
+            .filter_map(|(kind, target)| Some(Clock::start(kind, target?, now)));
         let mut ticket = Self {
             id: format!("T-{}-{:06}", opening.year, opening.number),
             number: opening.number,
@@ -318,7 +320,9 @@ impl Ticket {
             Action::Wait { parts, told } => {
                 self.allow(&[S::Accepted, S::OnSite], "put to wait for parts")?;
                 if !self.unstopped(ClockKind::Resolve) {
-                    return Err(Refusal::NothingToPause { standard: self.standard.clone() });
+                    return Err(Refusal::NothingToPause {
+                        standard: self.standard.clone(),
+                    });
                 }
                 self.state = S::Waiting;
                 self.each_clock(ClockKind::Resolve, |clock| clock.pause(now));
@@ -336,7 +340,10 @@ impl Ticket {
                 self.step(now, by, "reopened", note);
             }
             Action::Cancel { reason } => {
-                self.allow(&[S::Open, S::Accepted, S::OnSite, S::Waiting, S::Resolved], "cancelled")?;
+                self.allow(
+                    &[S::Open, S::Accepted, S::OnSite, S::Waiting, S::Resolved],
+                    "cancelled",
+                )?;
                 self.end(S::Cancelled, by, now);
                 self.step(now, by, "cancelled", Some(reason.clone()));
             }
@@ -351,7 +358,11 @@ impl Ticket {
 
     /// The condition went back to normal; `at` is the first good reading that showed it.
     pub fn returned_to_normal(&mut self, at: Timestamp) {
-        self.normal = Some(NormalStretch { since: at, unknown: SignedDuration::ZERO, unknown_since: None });
+        self.normal = Some(NormalStretch {
+            since: at,
+            unknown: SignedDuration::ZERO,
+            unknown_since: None,
+        });
         if !self.state.is_ended() {
             self.stop(ClockKind::Resolve, at, StoppedBy::Telemetry);
             self.step(at, GATEWAY, "condition_normal", None);
@@ -368,7 +379,10 @@ impl Ticket {
     /// The condition came back at `at`: within the ten minutes nothing had stopped; later, what had stopped starts anew and
     /// people are told again (the result says whether).
     pub fn came_back(&mut self, at: Timestamp) -> ComesBack {
-        let brief = self.normal.take().is_none_or(|normal| normal.known(at) < STAYS_NORMAL);
+        let brief = self
+            .normal
+            .take()
+            .is_none_or(|normal| normal.known(at) < STAYS_NORMAL);
         if brief && !self.state.is_ended() {
             self.clocks.iter_mut().for_each(|clock| clock.strike(at));
             if self.state == TicketState::Resolved {
@@ -397,12 +411,19 @@ impl Ticket {
 
     /// Whether a clock of that kind has not stopped.
     pub fn unstopped(&self, kind: ClockKind) -> bool {
-        self.clocks.iter().any(|clock| clock.kind == kind && clock.is_unstopped())
+        self.clocks
+            .iter()
+            .any(|clock| clock.kind == kind && clock.is_unstopped())
     }
 
     /// Adds a step.
     pub fn step(&mut self, at: Timestamp, by: &str, what: &str, note: Option<String>) {
-        self.steps.push(Step { at, by: by.to_owned(), what: what.to_owned(), note });
+        self.steps.push(Step {
+            at,
+            by: by.to_owned(),
+            what: what.to_owned(),
+            note,
+        });
     }
 
     fn resolve(
@@ -426,7 +447,14 @@ impl Ticket {
     }
 
     fn allow(&self, states: &[TicketState], action: &'static str) -> Result<(), Refusal> {
-        if states.contains(&self.state) { Ok(()) } else { Err(Refusal::State { state: self.state, action }) }
+        if states.contains(&self.state) {
+            Ok(())
+        } else {
+            Err(Refusal::State {
+                state: self.state,
+                action,
+            })
+        }
     }
 
     /// With a reporter, taking the ticket is not yet an answer to them: the respond clock waits for the first step that tells them.
@@ -438,7 +466,11 @@ impl Ticket {
 
     /// Where the work stood before it was put to wait or resolved.
     fn state_of_work(&self) -> TicketState {
-        let since = self.steps.iter().rposition(|step| step.what == "reopened").unwrap_or(0);
+        let since = self
+            .steps
+            .iter()
+            .rposition(|step| step.what == "reopened")
+            .unwrap_or(0);
         let steps = self.steps.get(since..).unwrap_or_default();
         if steps.iter().any(|step| step.what == "arrived") {
             TicketState::OnSite
@@ -468,7 +500,10 @@ impl Ticket {
     }
 
     fn each_clock(&mut self, kind: ClockKind, change: impl FnMut(&mut Clock)) {
-        self.clocks.iter_mut().filter(|clock| clock.kind == kind).for_each(change);
+        self.clocks
+            .iter_mut()
+            .filter(|clock| clock.kind == kind)
+            .for_each(change);
     }
 }
 
@@ -528,7 +563,10 @@ mod tests {
 
     fn state_of(ticket: &Ticket, kind: ClockKind, seconds: i64) -> ClockState {
         let clock = ticket.clocks.iter().find(|clock| clock.kind == kind).unwrap();
-        clock.stand(at(seconds), &WorkCalendar::utc_weekends()).unwrap().state
+        clock
+            .stand(at(seconds), &WorkCalendar::utc_weekends())
+            .unwrap()
+            .state
     }
 
     #[test]
@@ -539,7 +577,13 @@ mod tests {
         act(&mut ticket, Action::Arrive, Witness::Active, 600).unwrap();
         assert_eq!(state_of(&ticket, ClockKind::Arrive, 9999), ClockState::Met);
         ticket.returned_to_normal(at(900));
-        act(&mut ticket, Action::Resolve { reason: None }, Witness::Clear, 1000).unwrap();
+        act(
+            &mut ticket,
+            Action::Resolve { reason: None },
+            Witness::Clear,
+            1000,
+        )
+        .unwrap();
         act(&mut ticket, Action::Close, Witness::Clear, 1100).unwrap();
         assert_eq!(ticket.state, TicketState::Closed);
         assert_eq!(state_of(&ticket, ClockKind::Resolve, 9999), ClockState::Met);
@@ -549,11 +593,21 @@ mod tests {
     fn resolving_is_refused_while_the_fault_is_there_unless_a_reason_is_given() {
         let mut ticket = opened();
         act(&mut ticket, Action::Accept, Witness::Active, 60).unwrap();
-        let refusal = act(&mut ticket, Action::Resolve { reason: None }, Witness::Unknown, 70).unwrap_err();
+        let refusal = act(
+            &mut ticket,
+            Action::Resolve { reason: None },
+            Witness::Unknown,
+            70,
+        )
+        .unwrap_err();
         assert_eq!(refusal, Refusal::NotClear { condition: "unknown" });
         let reason = Some("sensor is broken, seen with a gauge".to_owned());
         act(&mut ticket, Action::Resolve { reason }, Witness::Active, 80).unwrap();
-        let clock = ticket.clocks.iter().find(|clock| clock.kind == ClockKind::Resolve).unwrap();
+        let clock = ticket
+            .clocks
+            .iter()
+            .find(|clock| clock.kind == ClockKind::Resolve)
+            .unwrap();
         let stand = clock.stand(at(90), &WorkCalendar::utc_weekends()).unwrap();
         assert_eq!(stand.stopped, Some((at(80), StoppedBy::Word("Li".into()))));
     }
@@ -612,7 +666,10 @@ mod tests {
     fn waiting_for_parts_pauses_the_resolve_clock_alone() {
         let mut ticket = opened();
         act(&mut ticket, Action::Accept, Witness::Active, 60).unwrap();
-        let wait = Action::Wait { parts: "seal".into(), told: "owners, at 10:00".into() };
+        let wait = Action::Wait {
+            parts: "seal".into(),
+            told: "owners, at 10:00".into(),
+        };
         act(&mut ticket, wait, Witness::Active, 100).unwrap();
         assert_eq!(state_of(&ticket, ClockKind::Resolve, 5000), ClockState::Paused);
         assert_eq!(state_of(&ticket, ClockKind::Arrive, 5000), ClockState::Missed);

@@ -40,9 +40,10 @@ fn read_records<T>(
     let mut header_seen = false;
     while !source.is_full() {
         let begin = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+        // Reading a text in memory does not fail; if it ever did, the rest would not be passed over in silence.
         match reader.read_record(&mut record) {
-            Ok(false) => break,
             Ok(true) => {}
+            Ok(false) => break,
             Err(error) => {
                 source.fault(Spot::Offset(begin), format!("this line can't be read: {error}"));
                 break;

@@ -4,17 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use config::{Environment, Source as _};
 
-/// The variables of this process, for [`crate::load`]. One that is not Unicode is taken with marks in place of what is not,
-/// so that the mistake is told instead of ending the program.
-pub fn variables_of_this_process() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().map(|(name, value)| {
-        (
-            name.to_string_lossy().into_owned(),
-            value.to_string_lossy().into_owned(),
-        )
-    })
-}
-
 /// How many parts a key can have.
 const DEEPEST_KEY: usize = 6;
 

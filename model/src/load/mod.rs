@@ -33,7 +33,6 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use environment::variables_of_this_process;
 pub use folder::Folder;
 
 use self::devices_csv::Known;

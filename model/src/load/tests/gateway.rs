@@ -173,6 +173,12 @@ fn a_brokers_keys() {
         &["gateway.toml:8:17: `connections.broker.password_file`: there is no file `no-such-secret`"],
     );
     broker(
+        "password = \"two\\nlines\"\n",
+        &[
+            "gateway.toml:8:12: `connections.broker.password`: it has a line's end or another control character in it: write it on one line",
+        ],
+    );
+    broker(
         "client_id = \"same\"\n[connections.again]\nurl = \"mqtt://192.168.1.10:1883\"\nclient_id = \"same\"\n",
         &[
             "gateway.toml:11:13: `connections.again.client_id`: connection `broker` has the same one, and a broker keeps only one of the two: write another",
