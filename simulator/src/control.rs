@@ -186,7 +186,7 @@ fn names<'name>(names: impl Iterator<Item = &'name str>) -> String {
 fn value_for(point: &Point, value: &Body) -> Result<Value, Problem> {
     let wanted = match value {
         Body::Number(number) if !point.data_type.is_text() => number.as_f64().map(Value::Number),
-        Body::Bool(state) if !point.data_type.is_text() => Some(Value::Bool(*state)),
+        Body::Bool(state) if point.data_type.is_bool() => Some(Value::Bool(*state)),
         Body::String(text) if point.data_type.is_text() => Some(Value::Text(text.as_str().into())),
         _ => None,
     };

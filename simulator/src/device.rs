@@ -73,6 +73,10 @@ impl Simulated {
 
     /// Holds a point at a value until it is released.
     pub(crate) fn hold(&mut self, point: &Point, value: Value) {
+        let value = match value {
+            Value::Number(number) => of_kind(point, number),
+            other => other,
+        };
         self.held.insert(point.name.clone(), value);
     }
 
@@ -133,21 +137,32 @@ impl Simulated {
             .iter()
             .flat_map(|fault| fault.shows)
             .find(|(name, _)| *name == point.name)?;
-        Some(Value::Number(quantity::in_unit_of(point, shown.1)))
+        Some(of_kind(point, quantity::in_unit_of(point, shown.1)))
     }
 
     /// What a point shows in normal operation: the model's value where it fits the profile, else a plausible one.
     fn normal(&self, point: &Point, generic: &Generic) -> Value {
-        let value = match self.plant.show(&point.name).unwrap_or_else(|| generic.show()) {
-            Value::Number(number) => Value::Number(rounded(quantity::in_unit_of(point, number))),
-            other => other,
+        let modelled = match self.plant.show(&point.name) {
+            Some(Value::Text(text)) => point.data_type.is_text().then_some(Value::Text(text)),
+            Some(value) if !point.data_type.is_text() => {
+                let number = quantity::in_unit_of(point, value.as_number().unwrap_or(0.0));
+                let is_plausible = point
+                    .range
+                    .is_none_or(|range| (range.low..=range.high).contains(&number));
+                is_plausible.then(|| of_kind(point, rounded(number)))
+            }
+            _ => None,
         };
-        let fits = match (&value, point.range) {
-            (Value::Number(number), Some(range)) => (range.low..=range.high).contains(number),
-            (Value::Text(_), _) => point.data_type.is_text(),
-            _ => true,
-        };
-        if fits { value } else { generic.show() }
+        modelled.unwrap_or_else(|| generic.show())
+    }
+}
+
+/// A number as a value of the point's kind: a state for a point that is one.
+fn of_kind(point: &Point, number: f64) -> Value {
+    if point.data_type.is_bool() {
+        Value::Bool(number != 0.0)
+    } else {
+        Value::Number(number)
     }
 }
 
@@ -166,7 +181,7 @@ fn beyond_range(point: &Point) -> Option<f64> {
         return None;
     }
     let range = point.range?;
-    let tenth = ((range.high - range.low) / 10.0).max(1.0 * point.scale.abs());
+    let tenth = ((range.high - range.low) / 10.0).max(point.scale.abs());
     [range.high + tenth, range.low - tenth]
         .into_iter()
         .find(|value| encode::is_doubtful(point, *value))

@@ -74,10 +74,12 @@ impl Machine {
     /// What it puts into a message at `now`.
     pub(crate) fn message(&self, now: Timestamp) -> Message {
         let mut state = self.state();
-        match () {
-            () if state.has(fault::NO_ANSWER) => Message::Silence,
-            () if state.has(fault::GARBLED) => Message::Garbage,
-            () => Message::Shown(state.show(&self.device().profile, now)),
+        if state.has(fault::NO_ANSWER) {
+            Message::Silence
+        } else if state.has(fault::GARBLED) {
+            Message::Garbage
+        } else {
+            Message::Shown(state.show(&self.device.profile, now))
         }
     }
 }

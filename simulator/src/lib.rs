@@ -1,8 +1,9 @@
 //! Any site's devices, simulated: they answer Modbus and publish over MQTT as the site's profiles say, behave as equipment
 //! does, and fail when the control API tells them to.
 //!
-//! Read in this order: [`start`] opens the doors of a [`field`](crate) of devices; a device has a model of its class
-//! (`plant`) and faults (`fault`), and shows values that `encode` puts on the wire.
+//! Read in this order: [`start`] (`running`) opens a door for each connection (`modbus`, `mqtt`) and one for the control API to
+//! the site's devices (`field`); a `device` has a model of its class (`plant`) and faults (`fault`), and what it shows is put
+//! on the wire by `encode` (into `registers` or a `payload`) and logged as `served`.
 
 mod broker;
 mod control;

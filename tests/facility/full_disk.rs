@@ -26,11 +26,11 @@ fn a_full_disk_stops_neither_the_polls_nor_the_page_and_the_ticket_comes_with_th
     gateway.wait_until_good(DEVICE);
 
     disk.fill();
-    until_ok("the dropped samples to be counted", SOON, || {
-        let dropped = gateway
+    until_ok("the failure to be counted", SOON, || {
+        let failures = gateway
             .metrics()
-            .sum("facility_samples_dropped_total", &[("device", DEVICE)]);
-        so(dropped > 0.0, || format!("of {:?}", gateway.metrics().names()))
+            .sum("facility_outbox_commit_failures_total", &[]);
+        so(failures > 0.0, || format!("of {:?}", gateway.metrics().names()))
     });
     simulator.inject(DEVICE, "main_leak");
     until_ok("the pressure to be shown as it is now", SOON, || {

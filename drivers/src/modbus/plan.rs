@@ -250,7 +250,8 @@ mod tests {
     #[test]
     fn registers_that_stand_together_or_near_are_one_read() {
         use DataType::{F32, U16};
-        let cases: &[(&[(u16, DataType)], &[(u16, u16)])] = &[
+        type Case = (&'static [(u16, DataType)], &'static [(u16, u16)]);
+        let cases: &[Case] = &[
             (&[(0, U16), (1, U16), (2, F32)], &[(0, 4)]),
             (&[(2, F32), (0, U16)], &[(0, 4)]),
             (&[(0, U16), (17, U16)], &[(0, 18)]),

@@ -1,6 +1,6 @@
 //! `simulate`: every device of a site as a simulated one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use simulator::Options;
@@ -22,6 +22,9 @@ pub async fn run(path: PathBuf, options: Options, stop: CancellationToken) -> u8
             checked.faults.len()
         ));
     }
+    if options.local.as_ref().is_some_and(|out| is_same(out, &path)) {
+        return not_started("--local OUT is the site itself, whose own addresses would be overwritten: name another folder");
+    }
     match simulator::start(checked.folder, Arc::new(checked.site), options).await {
         Ok(running) => {
             for address in &running.addresses {
@@ -37,4 +40,8 @@ pub async fn run(path: PathBuf, options: Options, stop: CancellationToken) -> u8
         }
         Err(error) => not_started(&error.to_string()),
     }
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }

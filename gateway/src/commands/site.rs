@@ -28,7 +28,7 @@ pub fn read(path: &Path, environment: impl IntoIterator<Item = (String, String)>
             path.display()
         ));
     }
-    let folder = Folder::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let folder = Folder::read(path).map_err(|error| error.to_string())?;
     Ok(check(folder, environment))
 }
 

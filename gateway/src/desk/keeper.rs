@@ -259,6 +259,10 @@ impl Keeper {
         }
         draft.clocks(now);
         let change = draft.finish();
+        for complaint in self.judge.complaints() {
+            counter!("facility_rule_summary_failures_total").increment(1);
+            warn!(complaint, "a rule's summary fails; its id is shown instead: mend it in the site's rules folder");
+        }
         if change.is_empty() {
             self.unwritten.clear();
             return;

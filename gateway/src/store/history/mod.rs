@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use model::{Batch, Dense, DeviceIndex, Doubt, Missing, PointId, Reading, Site, Value};
 use rusqlite::{OptionalExtension, params};
 
-use super::StoreError;
-use super::database::{Database, Durability, nanoseconds, timestamp};
+use crate::store::StoreError;
+use crate::store::database::{Database, Durability, nanoseconds, timestamp};
 
-const STEPS: &[&str] = &[include_str!("migrations/history_1.sql")];
+const STEPS: &[&str] = &[include_str!("../migrations/history_1.sql")];
 
 /// The writer of `history.db`. On disk a series has a number of the file's own, so that a changed site keeps its history.
 pub struct HistoryWriter {

@@ -1,0 +1,342 @@
+//! One point's readings over a slot of time as a few bytes: runs of qualities, and values as small differences.
+//!
+//! A column says nothing of times; they are the device's own, stored once for all of its points. Numbers that a person would write
+//! with up to six decimals are kept as whole numbers, others as their bits; both read back exactly as they were.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use model::{Doubt, Missing, Reading, Value};
+
+use super::varint::{Bytes, put_signed, put_unsigned};
+
+/// A column has at most so many readings; a slot of ten minutes at a hundred polls a second.
+const MOST_READINGS: u64 = 100_000;
+/// A column's bytes at most, once inflated; what says otherwise is spoiled.
+const MOST_BYTES: u64 = 16 << 20;
+const MOST_DECIMALS: u8 = 6;
+
+const PLAIN: u8 = 0;
+const DEFLATED: u8 = 1;
+
+const BOOLS: u8 = 0;
+const DECIMALS: u8 = 1;
+const SINGLE_DECIMALS: u8 = 2;
+const DOUBLES: u8 = 3;
+const TEXTS: u8 = 4;
+const MIXED: u8 = 5;
+
+/// Packs the readings of a slot, in the order of its times; `None` where the point was not read.
+pub(super) fn pack(readings: &[Option<Reading>]) -> Vec<u8> {
+    let mut plain = vec![PLAIN];
+    pack_qualities(&mut plain, readings);
+    let values: Vec<&Value> = readings.iter().flatten().filter_map(Reading::value).collect();
+    pack_values(&mut plain, &values);
+    let mut deflated = DeflateEncoder::new(vec![DEFLATED], Compression::default());
+    // Writing to a vector cannot fail.
+    let _ = deflated.write_all(plain.get(1..).unwrap_or_default());
+    match deflated.finish() {
+        Ok(deflated) if deflated.len() < plain.len() => deflated,
+        _ => plain,
+    }
+}
+
+/// Unpacks a column; `None` if it is spoiled.
+pub(super) fn unpack(column: &[u8]) -> Option<Vec<Option<Reading>>> {
+    let (how, rest) = column.split_first()?;
+    let inflated;
+    let mut bytes = match *how {
+        PLAIN => Bytes(rest),
+        DEFLATED => {
+            let mut whole = Vec::new();
+            DeflateDecoder::new(rest).take(MOST_BYTES).read_to_end(&mut whole).ok()?;
+            inflated = whole;
+            Bytes(&inflated)
+        }
+        _ => return None,
+    };
+    let qualities = unpack_qualities(&mut bytes)?;
+    let count = qualities.iter().filter(|quality| quality.0 == GOOD || quality.0 == DOUBTFUL).count();
+    let mut values = unpack_values(&mut bytes, count)?.into_iter();
+    qualities
+        .into_iter()
+        .map(|(quality, detail)| {
+            Some(match quality {
+                ABSENT => None,
+                GOOD => Some(Reading::Good(values.next()?)),
+                DOUBTFUL => Some(Reading::Uncertain(values.next()?, Doubt::OutOfRange)),
+                missing => Some(Reading::Missing(missing_of(missing - FIRST_MISSING, detail)?)),
+            })
+        })
+        .collect()
+}
+
+const ABSENT: u8 = 0;
+const GOOD: u8 = 1;
+const DOUBTFUL: u8 = 2;
+const FIRST_MISSING: u8 = 3;
+
+fn pack_qualities(bytes: &mut Vec<u8>, readings: &[Option<Reading>]) {
+    put_unsigned(bytes, readings.len() as u64);
+    for run in readings.chunk_by(|left, right| quality(left.as_ref()) == quality(right.as_ref())) {
+        let (code, detail) = quality(run.first().and_then(Option::as_ref));
+        bytes.push(code);
+        bytes.push(detail);
+        put_unsigned(bytes, run.len() as u64);
+    }
+}
+
+fn unpack_qualities(bytes: &mut Bytes<'_>) -> Option<Vec<(u8, u8)>> {
+    let count = bytes.unsigned().filter(|count| *count <= MOST_READINGS)?;
+    let mut qualities = Vec::new();
+    while (qualities.len() as u64) < count {
+        let quality = (bytes.byte()?, bytes.byte()?);
+        let run = bytes.unsigned().filter(|run| *run > 0 && *run <= count - qualities.len() as u64)?;
+        qualities.extend(std::iter::repeat_n(quality, usize::try_from(run).ok()?));
+    }
+    Some(qualities)
+}
+
+fn quality(reading: Option<&Reading>) -> (u8, u8) {
+    match reading {
+        None => (ABSENT, 0),
+        Some(Reading::Good(_)) => (GOOD, 0),
+        Some(Reading::Uncertain(_, Doubt::OutOfRange)) => (DOUBTFUL, 0),
+        Some(Reading::Missing(missing)) => {
+            let (code, detail) = code_of(*missing);
+            (FIRST_MISSING + code, detail)
+        }
+    }
+}
+
+/// The number of a reason on disk, and what belongs to it.
+pub(super) fn code_of(missing: Missing) -> (u8, u8) {
+    match missing {
+        Missing::NotReadYet => (0, 0),
+        Missing::NoAnswer => (1, 0),
+        Missing::Refused(code) => (2, code),
+        Missing::NoValue => (3, 0),
+        Missing::Malformed => (4, 0),
+        Missing::Absent => (5, 0),
+    }
+}
+
+/// And back.
+pub(super) fn missing_of(code: u8, detail: u8) -> Option<Missing> {
+    Some(match code {
+        0 => Missing::NotReadYet,
+        1 => Missing::NoAnswer,
+        2 => Missing::Refused(detail),
+        3 => Missing::NoValue,
+        4 => Missing::Malformed,
+        5 => Missing::Absent,
+        _ => return None,
+    })
+}
+
+fn pack_values(bytes: &mut Vec<u8>, values: &[&Value]) {
+    let numbers: Option<Vec<f64>> = all(values, |value| match value {
+        Value::Number(number) => Some(*number),
+        _ => None,
+    });
+    let bools: Option<Vec<bool>> = all(values, |value| match value {
+        Value::Bool(state) => Some(*state),
+        _ => None,
+    });
+    let texts: Option<Vec<&str>> = all(values, |value| match value {
+        Value::Text(text) => Some(text.as_ref()),
+        _ => None,
+    });
+    if let Some(bools) = bools {
+        bytes.push(BOOLS);
+        pack_bools(bytes, &bools);
+    } else if let Some(numbers) = numbers {
+        pack_numbers(bytes, &numbers);
+    } else if let Some(texts) = texts {
+        bytes.push(TEXTS);
+        texts.iter().for_each(|text| put_text(bytes, text));
+    } else {
+        // Only a changed profile gives a series values of two kinds within one slot.
+        bytes.push(MIXED);
+        values.iter().for_each(|value| pack_values(bytes, &[*value]));
+    }
+}
+
+fn all<'value, T>(values: &[&'value Value], of: impl Fn(&'value Value) -> Option<T>) -> Option<Vec<T>> {
+    values.iter().map(|value| of(value)).collect()
+}
+
+fn unpack_values(bytes: &mut Bytes<'_>, count: usize) -> Option<Vec<Value>> {
+    match bytes.byte()? {
+        BOOLS => unpack_bools(bytes, count),
+        DECIMALS => unpack_decimals(bytes, count, |number| number),
+        SINGLE_DECIMALS => unpack_decimals(bytes, count, |number| f64::from(number as f32)),
+        DOUBLES => unpack_doubles(bytes, count),
+        TEXTS => (0..count).map(|_| bytes.text().map(|text| Value::Text(Arc::from(text)))).collect(),
+        MIXED => (0..count).map(|_| unpack_values(bytes, 1)?.pop()).collect(),
+        _ => None,
+    }
+}
+
+/// The lengths of runs, in turn false and true, from false on.
+fn pack_bools(bytes: &mut Vec<u8>, bools: &[bool]) {
+    let mut state = false;
+    let mut run = 0;
+    for next in bools {
+        if *next != state {
+            put_unsigned(bytes, run);
+            (state, run) = (*next, 0);
+        }
+        run += 1;
+    }
+    put_unsigned(bytes, run);
+}
+
+fn unpack_bools(bytes: &mut Bytes<'_>, count: usize) -> Option<Vec<Value>> {
+    let mut values = Vec::with_capacity(count);
+    let mut state = false;
+    loop {
+        let run = usize::try_from(bytes.unsigned()?).ok().filter(|run| *run <= count - values.len())?;
+        values.extend(std::iter::repeat_n(Value::Bool(state), run));
+        if values.len() == count {
+            return Some(values);
+        }
+        state = !state;
+    }
+}
+
+fn pack_numbers(bytes: &mut Vec<u8>, numbers: &[f64]) {
+    for (tag, back) in [(DECIMALS, as_is as fn(f64) -> f64), (SINGLE_DECIMALS, as_single)] {
+        for decimals in 0..=MOST_DECIMALS {
+            if let Some(whole) = as_decimals(numbers, decimals, back) {
+                bytes.push(tag);
+                bytes.push(decimals);
+                let mut before = 0;
+                for number in whole {
+                    put_signed(bytes, number - before);
+                    before = number;
+                }
+                return;
+            }
+        }
+    }
+    bytes.push(DOUBLES);
+    // Byte by byte of all numbers: what is alike stands together, which is what deflate is good at.
+    let mut before = 0;
+    let mut differences = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        differences.push((number.to_bits() ^ before).to_be_bytes());
+        before = number.to_bits();
+    }
+    for plane in 0..8 {
+        bytes.extend(differences.iter().filter_map(|difference| difference.get(plane)));
+    }
+}
+
+fn as_is(number: f64) -> f64 {
+    number
+}
+
+fn as_single(number: f64) -> f64 {
+    f64::from(number as f32)
+}
+
+/// The numbers as whole ones with so many decimals, if every one of them reads back exactly.
+fn as_decimals(numbers: &[f64], decimals: u8, back: fn(f64) -> f64) -> Option<Vec<i64>> {
+    let tens = 10_f64.powi(i32::from(decimals));
+    numbers
+        .iter()
+        .map(|number| {
+            let whole = (number * tens).round();
+            // Up to 2^52 every whole number is a double of its own; minus zero is not a whole number.
+            let exact = whole.abs() < 4_503_599_627_370_496.0 && back(whole / tens).to_bits() == number.to_bits();
+            exact.then_some(whole as i64)
+        })
+        .collect()
+}
+
+fn unpack_decimals(bytes: &mut Bytes<'_>, count: usize, back: impl Fn(f64) -> f64) -> Option<Vec<Value>> {
+    let tens = 10_f64.powi(i32::from(bytes.byte().filter(|decimals| *decimals <= MOST_DECIMALS)?));
+    let mut number = 0_i64;
+    (0..count)
+        .map(|_| {
+            number = number.checked_add(bytes.signed()?)?;
+            Some(Value::Number(back(number as f64 / tens)))
+        })
+        .collect()
+}
+
+fn unpack_doubles(bytes: &mut Bytes<'_>, count: usize) -> Option<Vec<Value>> {
+    let planes = bytes.take(count.checked_mul(8)?)?;
+    let mut before = 0;
+    (0..count)
+        .map(|position| {
+            let mut difference = 0_u64;
+            for plane in 0..8 {
+                difference = difference << 8 | u64::from(*planes.get(plane * count + position)?);
+            }
+            before ^= difference;
+            Some(Value::Number(f64::from_bits(before)))
+        })
+        .collect()
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put_unsigned(bytes, text.len() as u64);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn reading() -> impl Strategy<Value = Option<Reading>> {
+        let value = prop_oneof![
+            4 => (-2000_i32..2000).prop_map(|raw| Value::Number(f64::from(raw) / 1000.0)),
+            2 => any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Value::Number),
+            1 => any::<f32>().prop_filter("finite", |number| number.is_finite()).prop_map(|number| Value::Number(f64::from(number))),
+            2 => any::<bool>().prop_map(Value::Bool),
+            1 => ".{0,8}".prop_map(|text| Value::Text(text.into())),
+        ];
+        prop_oneof![
+            1 => Just(None),
+            6 => value.clone().prop_map(|value| Some(Reading::Good(value))),
+            1 => value.prop_map(|value| Some(Reading::Uncertain(value, Doubt::OutOfRange))),
+            1 => any::<u8>().prop_map(|code| Some(Reading::Missing(Missing::Refused(code)))),
+            1 => Just(Some(Reading::Missing(Missing::NoAnswer))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_column_reads_back_exactly_as_it_was(readings in proptest::collection::vec(reading(), 0..200)) {
+            prop_assert_eq!(unpack(&pack(&readings)), Some(readings));
+        }
+
+        #[test]
+        fn a_spoiled_column_is_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = unpack(&bytes);
+        }
+    }
+
+    fn packed_per_sample(values: impl Iterator<Item = Value>) -> f64 {
+        let readings: Vec<_> = values.map(|value| Some(Reading::Good(value))).collect();
+        pack(&readings).len() as f64 / readings.len() as f64
+    }
+
+    #[test]
+    fn what_hardly_changes_takes_hardly_any_room() {
+        assert!(packed_per_sample((0..600).map(|second| Value::Bool(second / 300 == 1))) < 0.05);
+        assert!(packed_per_sample((0..600).map(|_| Value::Number(0.469))) < 0.1);
+        let noisy = (0..600_u32).map(|second| Value::Number(f64::from(second.wrapping_mul(2_654_435_761) >> 29) / 1000.0));
+        assert!(packed_per_sample(noisy) < 1.0);
+        let single = (0..600_u32).map(|second| {
+            Value::Number(f64::from((f64::from(second.wrapping_mul(2_654_435_761) >> 28) / 100.0) as f32))
+        });
+        assert!(packed_per_sample(single) < 1.2);
+    }
+}
