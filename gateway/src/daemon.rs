@@ -1,14 +1,15 @@
 //! Opens the rooms and joins them, straight down the page; and closes them again in the order of the flow.
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use jiff::{SignedDuration, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
-use model::{InfluxVersion, Site};
+use model::{InfluxDb, InfluxVersion, Site};
 use rules::Rules;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, broadcast, mpsc};
@@ -16,27 +17,32 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::api::{DestinationName, Hub, Shared};
+use crate::api::{Destination, Hub, Shared};
 use crate::desk::{Desk, DeskHandle, Keeper};
 use crate::intake::Intake;
 use crate::live::Live;
 use crate::notices::Courier;
-use crate::store::{OutboxReader, OutboxWriter, Records, StoreError};
-use crate::telemetry::{ClientError, Delivery, DeliveryStand, Influx, Keep, Outbox, Recorder, StartError};
+use crate::sight::Sight;
+use crate::store::{OutboxWriter, Records, StoreError};
+use crate::telemetry::{
+    self, Bounds, ClientError, Delivery, Influx, Keep, Outbox, OutboxParts, Recorder, Room, StartError,
+    Trouble,
+};
 use crate::tickets::WorkCalendar;
 
 /// Deliveries that may wait for the intake; it only hands on, so they hardly ever do.
 const INTAKE_QUEUE: usize = 8_192;
 /// Changes that may wait for the HTTP side; beyond it listeners are told to fetch everything again.
 const CHANGES_QUEUE: usize = 4_096;
-/// The outbox keeps at most so many bytes, about a week of a campus.
-const OUTBOX_BYTES: u64 = 4 << 30;
+/// The outbox keeps at most 4 GiB, about a week of a campus, and for thirty days.
+const OUTBOX_BOUNDS: Bounds = Bounds {
+    bytes: 4 << 30,
+    age: SignedDuration::from_hours(24 * 30),
+};
 const KEEP_HISTORY: Keep = Keep {
     age: SignedDuration::from_hours(24 * 7),
     bytes: 2 << 30,
 };
-/// The outbox's own name for the one destination that a site has today.
-const DESTINATION: &str = "influxdb";
 
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -107,43 +113,34 @@ impl Daemon {
         let mut tasks = JoinSet::new();
         let mut threads = Vec::new();
 
-        // Telemetry: to the database through the outbox, if there is one, and to local history.
-        let (outbox, delivery) = match &site.influxdb {
-            None => (None, None),
-            Some(settings) => {
-                let influx = Influx::new(settings)?;
-                let opened = open_outbox(&site, data)?;
-                threads.push(opened.thread);
-                let stand = Arc::new(Mutex::new(DeliveryStand::default()));
-                let delivery = Delivery {
-                    destination: DESTINATION.to_owned(),
-                    influx,
-                    reader: Arc::new(Mutex::new(opened.reader)),
-                    outbox: opened.outbox.clone(),
-                    fresh: opened.fresh,
-                    stand: Arc::clone(&stand),
-                    refused_folder: data.join("refused"),
-                };
+        // Telemetry: to the databases through the outbox, if there are any, and to local history.
+        let destinations = destinations(&site);
+        let (outbox_trouble, history_trouble) = (Trouble::default(), Trouble::default());
+        let mut outbox = None;
+        let mut deliveries = Vec::new();
+        if !destinations.is_empty() {
+            let opened = open_outbox(&site, data, &destinations, outbox_trouble.clone(), stop.clone())?;
+            threads.push(opened.thread);
+            outbox = Some(opened.outbox);
+            for (delivery, settings) in opened.deliveries.into_iter().zip(destinations.values()) {
+                let (name, stand) = (Arc::clone(&delivery.destination), Arc::clone(&delivery.stand));
+                deliveries.push(Destination {
+                    name,
+                    kind: kind(settings),
+                    stand,
+                });
                 tasks.spawn(delivery.run(stop.clone()));
-                let kind = match settings.version {
-                    InfluxVersion::V1 { .. } => "v1",
-                    InfluxVersion::V2 { .. } => "v2",
-                };
-                (
-                    Some(opened.outbox),
-                    Some((
-                        DestinationName {
-                            name: DESTINATION.to_owned(),
-                            kind,
-                        },
-                        stand,
-                    )),
-                )
             }
-        };
-        let (recorder, history, thread) =
-            Recorder::start(data, Arc::clone(&site), KEEP_HISTORY, outbox.is_none())?;
+        }
+        let (recorder, history, thread) = Recorder::start(
+            data,
+            Arc::clone(&site),
+            KEEP_HISTORY,
+            history_trouble.clone(),
+            outbox.is_none(),
+        )?;
         threads.push(thread);
+        let recorded_until = history.lock().unwrap_or_else(PoisonError::into_inner).newest()?;
 
         // The desk: rules, alarms, tickets, notices.
         let records = Records::open(data)?;
@@ -183,6 +180,17 @@ impl Daemon {
             }
         }
 
+        let sight = Sight {
+            deliveries: deliveries
+                .iter()
+                .map(|one| (Arc::clone(&one.name), Arc::clone(&one.stand)))
+                .collect(),
+            storage: vec![outbox_trouble, history_trouble],
+            recorded_until,
+            desk: desk.clone(),
+        };
+        tasks.spawn(sight.run(stop.clone()));
+
         // The HTTP side looks at all of it.
         let shared = Arc::new(Shared {
             site: Arc::clone(&site),
@@ -192,8 +200,8 @@ impl Daemon {
             board,
             desk: desk.clone(),
             records: Arc::new(Mutex::new(api_records)),
-            history: Arc::new(Mutex::new(history)),
-            delivery,
+            history,
+            deliveries,
             hub: Hub::new(started_at),
             metrics,
             started_at,
@@ -262,30 +270,76 @@ impl Daemon {
     }
 }
 
-struct OpenedOutbox {
-    outbox: Outbox,
-    reader: OutboxReader,
-    fresh: Arc<Notify>,
-    thread: JoinHandle<()>,
+/// The databases that telemetry goes to, by name.
+fn destinations(site: &Site) -> BTreeMap<Arc<str>, &InfluxDb> {
+    let first = site
+        .influxdb
+        .iter()
+        .map(|settings| (Arc::from("influxdb"), settings));
+    first
+        .chain(
+            site.destinations
+                .iter()
+                .map(|(name, settings)| (Arc::from(name.as_str()), settings)),
+        )
+        .collect()
 }
 
-fn open_outbox(site: &Arc<Site>, data: &Path) -> Result<OpenedOutbox, DaemonError> {
-    let writer = OutboxWriter::open(data, DESTINATION)?;
-    let reader = writer.reader()?;
-    let fresh = Arc::new(Notify::new());
-    let (outbox, thread) = Outbox::start(
+fn kind(settings: &InfluxDb) -> &'static str {
+    match settings.version {
+        InfluxVersion::V1 { .. } => "v1",
+        InfluxVersion::V2 { .. } => "v2",
+    }
+}
+
+struct OpenedOutbox {
+    outbox: Outbox,
+    thread: JoinHandle<()>,
+    /// One for each destination, in their order.
+    deliveries: Vec<Delivery>,
+}
+
+fn open_outbox(
+    site: &Arc<Site>,
+    data: &Path,
+    destinations: &BTreeMap<Arc<str>, &InfluxDb>,
+    trouble: Trouble,
+    stop: CancellationToken,
+) -> Result<OpenedOutbox, DaemonError> {
+    let names: Vec<String> = destinations.keys().map(|name| name.to_string()).collect();
+    let (writer, recovered) = OutboxWriter::open(data, &names, Timestamp::now())?;
+    if let Some(recovered) = recovered {
+        telemetry::report(&recovered);
+    }
+    let readers = names
+        .iter()
+        .map(|_| writer.reader())
+        .collect::<Result<Vec<_>, _>>()?;
+    let parts = OutboxParts {
         writer,
-        Arc::clone(site),
-        DESTINATION.to_owned(),
-        OUTBOX_BYTES,
-        Arc::clone(&fresh),
-    )
-    .map_err(DaemonError::Thread)?;
+        site: Arc::clone(site),
+        bounds: OUTBOX_BOUNDS,
+        room: Room::new(data),
+        trouble,
+        stop,
+    };
+    let (outbox, newest, thread) = Outbox::start(parts).map_err(DaemonError::Thread)?;
+    let mut deliveries = Vec::new();
+    for ((name, settings), reader) in destinations.iter().zip(readers) {
+        deliveries.push(Delivery {
+            destination: Arc::clone(name),
+            influx: Influx::new(settings)?,
+            reader: Arc::new(Mutex::new(reader)),
+            outbox: outbox.clone(),
+            newest: newest.clone(),
+            stand: Arc::default(),
+            refused_folder: data.join("refused"),
+        });
+    }
     Ok(OpenedOutbox {
         outbox,
-        reader,
-        fresh,
         thread,
+        deliveries,
     })
 }
 

@@ -12,6 +12,7 @@ mod failure;
 mod intake;
 pub mod live;
 pub mod notices;
+mod sight;
 pub mod store;
 pub mod telemetry;
 #[cfg(test)]

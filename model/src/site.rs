@@ -26,6 +26,8 @@ pub struct Site {
     pub devices: Dense<DeviceIndex, Device>,
     /// Where telemetry goes; none: local history only.
     pub influxdb: Option<InfluxDb>,
+    /// Where it goes as well, by name; each has a delivery of its own.
+    pub destinations: BTreeMap<String, InfluxDb>,
     /// How people are told.
     pub notify: Notify,
     /// What was promised.

@@ -4,6 +4,8 @@
 //! messages bounds what can be under way. A message beyond the connection's `max_packet_bytes` is not sent to us by an
 //! MQTT 5 broker, which was told the bound when we connected: it drops that message, and the others go on. A broker that sends it
 //! all the same is disconnected, and would send it again: then the setting has to be raised, as the log says.
+//!
+//! A retained message is taken like any other, at the time when it arrives: MQTT does not say how old it is.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use super::listen::{self, Arrival};
 use crate::backoff::Backoff;
 use crate::clock::SteadyClock;
 use crate::delivery::Delivery;
+use crate::health::LinkState;
 use crate::meters::ConnectionMeters;
 
 /// How many messages the broker may send before the first of them is acknowledged.
@@ -133,8 +136,10 @@ struct Subscriber {
     retry: Backoff,
     ever_up: bool,
     is_up: bool,
-    /// What was last logged of the connection: that it works, or that it is down.
-    told: Option<bool>,
+    /// Whether the broker has answered for all topics of this site in the session that it keeps.
+    is_subscribed: bool,
+    /// What was last logged of the connection.
+    told: Option<LinkState>,
     meters: ConnectionMeters,
 }
 
@@ -158,6 +163,7 @@ impl Subscriber {
             retry: Backoff::new(FIRST_RETRY, LONGEST_RETRY, 0),
             ever_up: false,
             is_up: false,
+            is_subscribed: false,
             told: None,
             meters: ConnectionMeters::new(&connection.name),
         }
@@ -171,7 +177,6 @@ impl Subscriber {
         acks: JoinHandle<()>,
     ) {
         loop {
-            // A poll may be given up only where the connection is given up with it: half a packet may have been read.
             let event = tokio::select! {
                 () = stop.cancelled() => break,
                 () = redeliver.notified() => {
@@ -210,8 +215,8 @@ impl Subscriber {
 
     fn went_down(&mut self, error: &str) -> Duration {
         let wait = self.retry.failed(self.clock.now());
-        if self.told != Some(false) {
-            self.told = Some(false);
+        if self.told != Some(LinkState::Down) {
+            self.told = Some(LinkState::Down);
             let next = "it is tried again, ever more seldom, up to every 30 s";
             tracing::warn!(connection = self.name, link = %self.link, error, "connection to the broker is down; {next}");
         }
@@ -232,8 +237,9 @@ impl Subscriber {
 
     fn came_up(&mut self, session_present: bool) {
         self.era.turn();
-        // A session of an earlier run may know other topics than this site has.
-        if !session_present || !self.ever_up {
+        // A session of an earlier run may know other topics than this site has, so this run subscribes at least once.
+        self.is_subscribed &= session_present;
+        if !self.is_subscribed {
             self.subscribe();
         }
         if self.ever_up {
@@ -242,8 +248,8 @@ impl Subscriber {
         self.ever_up = true;
         self.is_up = true;
         self.meters.up.set(1.0);
-        if self.told != Some(true) {
-            self.told = Some(true);
+        if self.told != Some(LinkState::Works) {
+            self.told = Some(LinkState::Works);
             tracing::info!(connection = self.name, link = %self.link, session_present, "connection to the broker works");
         }
     }
@@ -265,6 +271,7 @@ impl Subscriber {
         // An answer that grants something shows that the connection is good for more than connecting.
         self.retry.succeeded();
         let topics = self.unanswered.pop_front().unwrap_or_default();
+        self.is_subscribed = self.unanswered.is_empty();
         for (topic, code) in topics.iter().zip(&answer.return_codes) {
             if !matches!(code, SubscribeReasonCode::Success(_)) {
                 let next = "its devices stay silent until the broker's access list allows it";
@@ -303,10 +310,8 @@ impl Subscriber {
                 }
             }
             if self.client.try_disconnect().is_ok() {
-                while !matches!(
-                    events.poll().await,
-                    Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) | Err(_)
-                ) {}
+                // The broker closes once it has read all that we sent; closing before it could take the last from it.
+                while events.poll().await.is_ok() {}
             }
         };
         if tokio::time::timeout(LAST_RECEIPTS, goodbye).await.is_err() {

@@ -74,23 +74,27 @@ fn counts(shared: &Shared) -> (usize, HashMap<DeviceState, usize>) {
 }
 
 fn destinations(shared: &Shared) -> Vec<Value> {
-    let Some((destination, stand)) = &shared.delivery else {
-        return Vec::new();
-    };
-    let stand = stand.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let state = match (&stand.error, stand.last_written_at) {
-        (Some(_), _) => "failing",
-        (None, None) => "waiting",
-        (None, Some(_)) => "ok",
-    };
-    vec![json!({
-        "name": destination.name,
-        "kind": destination.kind,
-        "state": state,
-        "pending_bytes": stand.pending.bytes,
-        "last_written_at": stand.last_written_at.map(|at| rfc3339(at, &shared.site.timezone)),
-        "error": stand.error,
-    })]
+    let shown = shared.deliveries.iter().map(|destination| {
+        let stand = destination
+            .stand
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let state = match (&stand.error, stand.last_written_at) {
+            (Some(_), _) => "failing",
+            (None, None) => "waiting",
+            (None, Some(_)) => "ok",
+        };
+        json!({
+            "name": destination.name.as_ref(),
+            "kind": destination.kind,
+            "state": state,
+            "pending_bytes": stand.pending.bytes,
+            "last_written_at": stand.last_written_at.map(|at| rfc3339(at, &shared.site.timezone)),
+            "error": stand.error,
+        })
+    });
+    shown.collect()
 }
 
 fn on_duty(shared: &Shared, now: Timestamp) -> Vec<Value> {

@@ -53,8 +53,8 @@ pub struct Shared {
     pub records: Arc<Mutex<RecordsReader>>,
     /// Local history.
     pub history: Arc<Mutex<HistoryReader>>,
-    /// How delivery goes; none without a database.
-    pub delivery: Option<(DestinationName, Arc<Mutex<DeliveryStand>>)>,
+    /// How each delivery goes.
+    pub deliveries: Vec<Destination>,
     /// Everybody who listens to events.
     pub hub: Hub,
     /// Renders `/metrics`.
@@ -65,13 +65,15 @@ pub struct Shared {
     pub stop: CancellationToken,
 }
 
-/// A destination as people know it.
+/// A database that telemetry goes to, as people know it.
 #[derive(Clone, Debug)]
-pub struct DestinationName {
+pub struct Destination {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// `v1` or `v2`.
     pub kind: &'static str,
+    /// How it goes.
+    pub stand: Arc<Mutex<DeliveryStand>>,
 }
 
 type State = axum::extract::State<Arc<Shared>>;

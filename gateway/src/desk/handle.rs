@@ -10,6 +10,7 @@ use model::{Batch, DeviceIndex};
 use tokio::sync::oneshot;
 
 use super::command::{Answer, Command, Denied};
+use super::own::OwnLevel;
 use crate::alarms::Alarm;
 use crate::tickets::Ticket;
 
@@ -23,6 +24,8 @@ pub enum Heard {
     Batch(Arc<Batch>),
     /// A person or the courier, who may wait for an answer.
     Command(Box<Command>, Option<oneshot::Sender<Result<Answer, Denied>>>),
+    /// What the gateway says of itself.
+    Own(OwnLevel),
     /// The gateway is stopping.
     Stop,
 }
@@ -71,6 +74,11 @@ impl DeskHandle {
     /// The devices whose newest samples the desk has not heard of.
     pub(super) fn take_lagging(&self) -> HashSet<DeviceIndex> {
         std::mem::take(&mut *self.lagging.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Hands over what the gateway says of itself; at the bound it is left out, since it is said again soon.
+    pub fn own(&self, level: OwnLevel) {
+        let _ = self.queue.try_send(Heard::Own(level));
     }
 
     /// Asks for something and waits until it is written.

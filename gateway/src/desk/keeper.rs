@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use super::command::{AlarmAct, Answer, Command, Denied};
 use super::draft::{Change, Draft, State, Subject, Watch};
 use super::handle::{Changed, DeskHandle, Heard};
+use super::own::{OwnLevel, OwnRule};
 use crate::alarms::{Alarm, Delays, Level, SetAside};
 use crate::live::Live;
 use crate::store::{Kept, Records, StoreError};
@@ -63,6 +64,8 @@ pub struct Keeper {
     /// Levels that are known and not yet written: the newest of each rule and device.
     unwritten: BTreeMap<(RuleIndex, DeviceIndex), Judgement>,
     broken: HashMap<RuleIndex, (HashSet<DeviceIndex>, String)>,
+    /// What the gateway says of itself, the newest of each rule.
+    own: BTreeMap<OwnRule, OwnLevel>,
     failing: bool,
 }
 
@@ -106,6 +109,7 @@ impl Keeper {
             timed: BTreeSet::new(),
             unwritten: BTreeMap::new(),
             broken: HashMap::new(),
+            own: BTreeMap::new(),
             failing: false,
             desk,
         };
@@ -136,6 +140,7 @@ impl Keeper {
                             let _ = answer.send(result);
                         }
                     }
+                    Heard::Own(own) => drop(self.own.insert(own.rule, own)),
                     Heard::Stop => going_on = false,
                 }
             }
@@ -239,6 +244,15 @@ impl Keeper {
                 )
             });
         }
+        for own in self.own.values() {
+            let subject = Subject {
+                device: None,
+                class: None,
+            };
+            draft.level(&own.rule.watch(), &subject, own.level, now, || {
+                own.summary.clone()
+            });
+        }
         for id in &self.timed {
             let Some(alarm) = draft.alarm(id).cloned() else {
                 continue;
@@ -261,7 +275,10 @@ impl Keeper {
         let change = draft.finish();
         for complaint in self.judge.complaints() {
             counter!("facility_rule_summary_failures_total").increment(1);
-            warn!(complaint, "a rule's summary fails; its id is shown instead: mend it in the site's rules folder");
+            warn!(
+                complaint,
+                "a rule's summary fails; its id is shown instead: mend it in the site's rules folder"
+            );
         }
         if change.is_empty() {
             self.unwritten.clear();
@@ -559,5 +576,10 @@ fn watches(rules: &Rules) -> HashMap<String, (Option<RuleIndex>, Watch)> {
         watches.insert(broken.rule.clone(), (None, broken));
         watches.insert(rule.id.clone(), (Some(index), watch));
     }
+    watches.extend(
+        OwnRule::ALL
+            .into_iter()
+            .map(|own| (own.id().to_owned(), (None, own.watch()))),
+    );
     watches
 }

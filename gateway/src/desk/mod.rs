@@ -7,9 +7,11 @@ mod command;
 mod draft;
 mod handle;
 mod keeper;
+mod own;
 mod state;
 
 pub use command::{AlarmAct, Answer, Command, Denied};
 pub use draft::{Change, Draft, Report, State, Subject, Watch};
 pub use handle::{Changed, DeskHandle, Heard};
 pub use keeper::{Board, Desk, Keeper};
+pub use own::{OwnLevel, OwnRule};

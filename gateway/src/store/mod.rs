@@ -8,7 +8,7 @@ mod history;
 mod outbox;
 mod records;
 
-pub use database::{StoreError, is_full};
-pub use history::{HistoryReader, HistoryWriter, Recorded, Trend};
-pub use outbox::{Body, OutboxReader, OutboxWriter, Pending};
+pub use database::{StoreError, is_spoiled};
+pub use history::{HistoryReader, HistoryWriter, Piece, Recorded, SLOT_NANOSECONDS, Summary, Trend};
+pub use outbox::{Body, OutboxReader, OutboxWriter, Pending, Recovered};
 pub use records::{Kept, PendingNotice, Records, RecordsReader};

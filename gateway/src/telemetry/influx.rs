@@ -40,8 +40,10 @@ pub enum Written {
     Refused(String),
     /// The request was too large for the server.
     TooLarge,
-    /// Try again later: the server is away, busy, or does not know us (a token can be renewed, a database created).
+    /// Try again later: the server is away or busy.
     Later(String),
+    /// The server does not know us, or what we write to; that is mended by people, and then it goes on.
+    Denied(String),
 }
 
 /// Why no client could be made.
@@ -148,8 +150,8 @@ fn of_status(status: u16, text: &str) -> Written {
         200..=299 => Written::Done,
         400 | 422 => Written::Refused(format!("{status} {said}")),
         413 => Written::TooLarge,
-        401 | 403 => Written::Later(format!("{status} {said}: renew the token or the password")),
-        404 => Written::Later(format!(
+        401 | 403 => Written::Denied(format!("{status} {said}: renew the token or the password")),
+        404 => Written::Denied(format!(
             "{status} {said}: create the bucket or database, or correct `version` and `url`"
         )),
         _ => Written::Later(format!("{status} {said}")),
@@ -164,8 +166,11 @@ mod tests {
     fn a_partial_write_is_refused_and_everything_that_may_pass_is_tried_again() {
         assert!(matches!(of_status(400, "partial write"), Written::Refused(_)));
         assert_eq!(of_status(413, ""), Written::TooLarge);
-        for status in [401, 403, 404, 429, 500, 503] {
+        for status in [429, 500, 503] {
             assert!(matches!(of_status(status, ""), Written::Later(_)), "{status}");
+        }
+        for status in [401, 403, 404] {
+            assert!(matches!(of_status(status, ""), Written::Denied(_)), "{status}");
         }
     }
 }

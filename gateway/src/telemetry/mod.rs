@@ -9,10 +9,14 @@ mod influx;
 mod line;
 mod outbox;
 mod recorder;
+mod room;
+mod trouble;
 
 pub use counters::DeviceCounters;
 pub use deliver::{Delivery, DeliveryStand};
 pub use influx::{ClientError, Influx};
 pub use line::LineRenderer;
-pub use outbox::{NotTaken, Outbox};
+pub use outbox::{Bounds, NotTaken, Outbox, OutboxParts, report};
 pub use recorder::{Keep, Recorder, StartError};
+pub use room::Room;
+pub use trouble::Trouble;

@@ -1,26 +1,29 @@
 //! The history's thread: writes every batch to local history, and bounds how much of it is kept.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use drivers::Receipt;
 use jiff::{SignedDuration, Timestamp};
-use metrics::{counter, gauge, histogram};
+use metrics::{Histogram, counter, histogram};
 use model::{Batch, Site};
 use tracing::{error, info, warn};
 
-use super::DeviceCounters;
 use super::outbox::NotTaken;
-use crate::store::{HistoryReader, HistoryWriter, StoreError};
+use super::{DeviceCounters, Room, Trouble};
+use crate::store::{HistoryReader, HistoryWriter, StoreError, is_spoiled};
 
 /// How long a group may collect before it is committed: a trend is looked at by people, who do not see a quarter of a second.
 const GROUP_TIME: Duration = Duration::from_millis(250);
 const GROUP_BATCHES: usize = 8_192;
 const QUEUE_BATCHES: usize = 32_768;
-const RETRY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// So many slots are packed after one commit at most, so that a commit is never far away.
+const PACK_AT_ONCE: usize = 4;
+/// A slot is packed once so much time has passed since its end: what comes later is packed again.
+const PACK_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// How much history is kept.
 #[derive(Clone, Copy, Debug)]
@@ -47,15 +50,35 @@ impl Recorder {
         data: &Path,
         site: Arc<Site>,
         keep: Keep,
+        trouble: Trouble,
         counts_taken: bool,
-    ) -> Result<(Self, HistoryReader, std::thread::JoinHandle<()>), StartError> {
-        let writer = HistoryWriter::open(data, &site)?;
-        let reader = writer.reader()?;
+    ) -> Result<(Self, Arc<Mutex<HistoryReader>>, std::thread::JoinHandle<()>), StartError> {
+        let (writer, aside) = HistoryWriter::open(data, &site, Timestamp::now())?;
+        if let Some(aside) = aside {
+            counter!("facility_history_spoiled_total").increment(1);
+            error!(aside = %aside.display(), "history was spoiled: it was moved aside and begun anew");
+        }
+        let reader = Arc::new(Mutex::new(writer.reader()?));
+        let shown = Arc::clone(&reader);
         let (queue, batches) = sync_channel(QUEUE_BATCHES);
+        let room = Room::new(data);
         let taken = counts_taken.then(|| DeviceCounters::taken(&site));
         let thread = std::thread::Builder::new()
             .name("history".into())
-            .spawn(move || RecorderThread { writer, keep, taken }.run(&batches))
+            .spawn(move || {
+                let commit_seconds = histogram!("facility_history_commit_seconds");
+                RecorderThread {
+                    writer,
+                    shown,
+                    site,
+                    keep,
+                    taken,
+                    room,
+                    trouble,
+                    commit_seconds,
+                }
+                .run(&batches);
+            })
             .map_err(StartError::Thread)?;
         Ok((Self { queue }, reader, thread))
     }
@@ -87,8 +110,14 @@ pub enum StartError {
 
 struct RecorderThread {
     writer: HistoryWriter,
+    /// What others read from: it must follow a history that is begun anew.
+    shown: Arc<Mutex<HistoryReader>>,
+    site: Arc<Site>,
     keep: Keep,
     taken: Option<DeviceCounters>,
+    room: Room,
+    trouble: Trouble,
+    commit_seconds: Histogram,
 }
 
 impl RecorderThread {
@@ -104,6 +133,7 @@ impl RecorderThread {
                 }
             }
             self.commit(group);
+            self.pack();
             if Instant::now() >= prune_at {
                 self.prune();
                 prune_at = Instant::now() + PRUNE_EVERY;
@@ -111,23 +141,23 @@ impl RecorderThread {
         }
     }
 
+    /// Commits a group. What the disk refuses is dropped and counted: history is the first thing to do without, and where nothing else
+    /// keeps the samples they are not counted as taken.
     fn commit(&mut self, group: Vec<(Arc<Batch>, Option<Receipt>)>) {
         let started = Instant::now();
-        let mut refused = false;
-        while let Err(error) = self.writer.put(group.iter().map(|(batch, _)| batch.as_ref())) {
-            counter!("facility_history_commit_failures_total").increment(1);
-            if !refused {
-                error!(%error, "history cannot be stored; it is tried again every second: look at the data folder's disk");
-                gauge!("facility_history_refused").set(1.0);
+        if let Err(reason) = self.store(&group) {
+            counter!("facility_history_batches_dropped_total").increment(group.len() as u64);
+            if self.trouble.reason().is_none() {
+                error!(reason, "history is not stored until the disk takes it again");
             }
-            refused = true;
-            std::thread::sleep(RETRY);
+            self.trouble.set(reason);
+            return;
         }
-        if refused {
+        if self.trouble.reason().is_some() {
             info!("history is stored again");
-            gauge!("facility_history_refused").set(0.0);
+            self.trouble.clear();
         }
-        histogram!("facility_history_commit_seconds").record(started.elapsed());
+        self.commit_seconds.record(started.elapsed());
         for (batch, receipt) in group {
             if let Some(taken) = &self.taken {
                 taken.count(batch.device, batch.good_count());
@@ -135,6 +165,44 @@ impl RecorderThread {
             if let Some(receipt) = receipt {
                 receipt.committed();
             }
+        }
+    }
+
+    fn store(&mut self, group: &[(Arc<Batch>, Option<Receipt>)]) -> Result<(), String> {
+        if let Some(too_little) = self.room.too_little() {
+            return Err(too_little);
+        }
+        self.writer
+            .put(group.iter().map(|(batch, _)| batch.as_ref()))
+            .map_err(|error| {
+                if is_spoiled(&error) {
+                    self.begin_anew();
+                }
+                error.to_string()
+            })
+    }
+
+    /// A spoiled history is moved aside and begun anew.
+    fn begin_anew(&mut self) {
+        match self.writer.begin_anew(&self.site, Timestamp::now()) {
+            Ok(aside) => {
+                counter!("facility_history_spoiled_total").increment(1);
+                error!(aside = %aside.display(), "history was spoiled: it was moved aside and begun anew");
+                match self.writer.reader() {
+                    Ok(reader) => *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = reader,
+                    Err(error) => warn!(%error, "trends show the old history until the gateway is restarted"),
+                }
+            }
+            Err(error) => error!(%error, "the spoiled history could not be begun anew"),
+        }
+    }
+
+    fn pack(&mut self) {
+        let before = Timestamp::now()
+            .saturating_sub(PACK_AFTER)
+            .unwrap_or(Timestamp::MIN);
+        if let Err(error) = self.writer.pack(before, PACK_AT_ONCE) {
+            warn!(%error, "history could not be packed; it takes more room until it is");
         }
     }
 

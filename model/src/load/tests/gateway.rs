@@ -188,14 +188,14 @@ fn a_brokers_keys() {
 
 #[test]
 fn more_connections_than_a_site_can_have_are_told_once() {
-    let more: String = (0..1_500)
-        .map(|number| format!("[connections.c{number}]\nurl = \"mqtt://h\"\n"))
+    let more: String = (0..10_010)
+        .map(|number| format!("[connections.c{number}]\nurl = \"modbus+tcp://h\"\n"))
         .collect();
     check(
         FILE,
         "",
         &more,
-        &["gateway.toml:2004:14: a site has at most 1000 connections"],
+        &["gateway.toml:20004:14: a site has at most 10000 connections"],
     );
 }
 
@@ -321,6 +321,6 @@ fn whom_it_tells() {
         FILE,
         "",
         "[mqtt]\n",
-        &["gateway.toml:8:2: unknown key `mqtt`; known here: connections, influxdb, listen, notify, site"],
+        &["gateway.toml:8:2: unknown key `mqtt`; known here: connections, destinations, influxdb, listen, notify, site"],
     );
 }
