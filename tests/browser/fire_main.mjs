@@ -81,11 +81,10 @@ async function speak(page, lang) {
 
 const state = (page, name) => page.locator(`[data-testid=ticket-state][data-state=${name}]`).waitFor();
 
-/** Presses the main button, saying who does it where the page asks for the first time. */
-async function press(page, action) {
-  await page.getByTestId(`ticket-${action}`).click();
-}
+/** The ticket's one main button. */
+const press = (page, action) => page.getByTestId(`ticket-${action}`).click();
 
+/** What the page asks for before a person's first action. */
 async function giveName(page) {
   await page.getByTestId('person-name').fill(PERSON);
   await page.getByTestId('person-name-save').click();

@@ -11,7 +11,7 @@ use tests::{Dice, Gateway, Influx, Scene, Simulator, Stored, Webhook, so, until_
 const DELAY: Duration = Duration::from_secs(2);
 const CATCH_UP: Duration = Duration::from_secs(60);
 
-/// What the gateway said that it had taken of each device, and between which times.
+/// What the gateway said that it had taken of each device, and between which times: from its start until it said so.
 struct Life {
     from: Timestamp,
     to: Timestamp,
@@ -47,12 +47,9 @@ fn a_killed_gateway_loses_no_counted_sample_and_opens_each_ticket_once() {
         inject_and_wait(&simulator, device, moment);
         before_the_ticket += usize::from(gateway.tickets_of(device).is_empty());
         let taken = taken(&gateway, &devices);
+        let to = Timestamp::now();
         gateway.kill();
-        lives.push(Life {
-            from,
-            to: Timestamp::now(),
-            taken,
-        });
+        lives.push(Life { from, to, taken });
         from = Timestamp::now();
         gateway = scene.run();
         one_ticket_each(&gateway, &devices[..=kill]);

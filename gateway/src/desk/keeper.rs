@@ -128,9 +128,11 @@ impl Keeper {
             let mut going_on = true;
             for heard in first.into_iter().chain(heard.try_iter().take(GROUP)) {
                 match heard {
-                    Heard::Batch(batch) => {
-                        let judgements = self.judge.take(&batch);
-                        self.note(judgements);
+                    Heard::Batches(batches) => {
+                        for batch in &batches {
+                            let judgements = self.judge.take(batch);
+                            self.note(judgements);
+                        }
                     }
                     Heard::Command(command, answer) => {
                         // What a person asks is judged on everything that was heard before it.

@@ -2,20 +2,19 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use drivers::Receipt;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use metrics::{Counter, Histogram, counter, histogram};
-use model::{Batch, Site};
+use model::Site;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
 use super::{DeviceCounters, LineRenderer, Room, Trouble};
 use crate::store::{OutboxWriter, Recovered, is_spoiled};
 
@@ -32,7 +31,7 @@ const BOUND_EVERY: Duration = Duration::from_secs(30);
 
 /// What the thread is told.
 enum Told {
-    Batch(Arc<Batch>, Option<Receipt>),
+    Batches(Vec<Taken>),
     Delivered(Arc<str>, i64),
     Spoiled,
 }
@@ -65,16 +64,7 @@ pub struct OutboxParts {
 /// The way to the outbox's thread.
 #[derive(Clone)]
 pub struct Outbox {
-    queue: SyncSender<Told>,
-}
-
-/// Why a batch was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotTaken {
-    /// The queue is at its bound.
-    Full,
-    /// The thread has ended.
-    Stopped,
+    queue: QueueSender<Told>,
 }
 
 impl Outbox {
@@ -86,7 +76,7 @@ impl Outbox {
     pub fn start(
         parts: OutboxParts,
     ) -> std::io::Result<(Self, watch::Receiver<i64>, std::thread::JoinHandle<()>)> {
-        let (queue, told) = sync_channel(QUEUE_BATCHES);
+        let (queue, told) = queue(QUEUE_BATCHES);
         let (newest, delivered_from) = watch::channel(0);
         let thread = std::thread::Builder::new().name("outbox".into()).spawn(move || {
             OutboxThread {
@@ -102,29 +92,31 @@ impl Outbox {
         Ok((Self { queue }, delivered_from, thread))
     }
 
-    /// Hands a batch over, without waiting.
+    /// Hands batches over, without waiting.
     ///
     /// # Errors
-    /// The queue is full, or the thread has ended; the batch is not taken and its receipt never given.
-    pub fn take(&self, batch: Arc<Batch>, receipt: Option<Receipt>) -> Result<(), NotTaken> {
-        self.queue
-            .try_send(Told::Batch(batch, receipt))
-            .map_err(|refused| match refused {
-                TrySendError::Full(_) => NotTaken::Full,
-                TrySendError::Disconnected(_) => NotTaken::Stopped,
-            })
+    /// The queue is full, or the thread has ended; the batches are not taken and their receipts never given.
+    pub fn take(&self, batches: Vec<Taken>) -> Result<(), NotTaken> {
+        if !self.queue.has_room(&batches) {
+            return Err(NotTaken::Full(batches));
+        }
+        let count = batches.len();
+        if self.queue.put(Told::Batches(batches), count) {
+            Ok(())
+        } else {
+            Err(NotTaken::Stopped)
+        }
     }
 
-    /// Everything up to a body was delivered. When the queue is full this is left out: it is said again with the next delivery.
+    /// Everything up to a body was delivered.
     pub fn delivered(&self, destination: &Arc<str>, number: i64) {
-        let _ = self
-            .queue
-            .try_send(Told::Delivered(Arc::clone(destination), number));
+        self.queue
+            .put(Told::Delivered(Arc::clone(destination), number), 0);
     }
 
     /// The file was found to be spoiled while it was read.
     pub fn spoiled(&self) {
-        let _ = self.queue.try_send(Told::Spoiled);
+        self.queue.put(Told::Spoiled, 0);
     }
 }
 
@@ -132,7 +124,7 @@ impl Outbox {
 struct Group {
     lines: String,
     samples: u64,
-    batches: Vec<(Arc<Batch>, Option<Receipt>)>,
+    batches: Vec<Taken>,
     delivered: Vec<(Arc<str>, i64)>,
     spoiled: bool,
     until: Instant,
@@ -148,9 +140,9 @@ struct OutboxThread {
 }
 
 impl OutboxThread {
-    fn run(mut self, told: &Receiver<Told>) {
+    fn run(mut self, told: &QueueReceiver<Told>) {
         let mut bound_at = Instant::now();
-        while let Ok(first) = told.recv() {
+        while let Some(first) = told.next() {
             let group = self.collect(first, told);
             self.commit(group);
             if Instant::now() >= bound_at {
@@ -161,7 +153,7 @@ impl OutboxThread {
     }
 
     /// Collects what comes within the group's time and size.
-    fn collect(&self, first: Told, told: &Receiver<Told>) -> Group {
+    fn collect(&self, first: Told, told: &QueueReceiver<Told>) -> Group {
         let mut group = Group {
             lines: String::new(),
             samples: 0,
@@ -172,9 +164,9 @@ impl OutboxThread {
         };
         self.add(&mut group, first);
         while group.lines.len() < GROUP_BYTES {
-            match told.recv_timeout(group.until.saturating_duration_since(Instant::now())) {
-                Ok(next) => self.add(&mut group, next),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            match told.next_until(group.until) {
+                Some(next) => self.add(&mut group, next),
+                None => break,
             }
         }
         group
@@ -182,9 +174,11 @@ impl OutboxThread {
 
     fn add(&self, group: &mut Group, told: Told) {
         match told {
-            Told::Batch(batch, receipt) => {
-                group.samples += self.renderer.render(&mut group.lines, &batch);
-                group.batches.push((batch, receipt));
+            Told::Batches(batches) => {
+                for (batch, _) in &batches {
+                    group.samples += self.renderer.render(&mut group.lines, batch);
+                }
+                group.batches.extend(batches);
             }
             Told::Delivered(destination, number) => group.delivered.push((destination, number)),
             Told::Spoiled => group.spoiled = true,

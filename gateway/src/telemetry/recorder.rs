@@ -1,17 +1,15 @@
 //! The history's thread: writes every batch to local history, and bounds how much of it is kept.
 
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use drivers::Receipt;
 use jiff::{SignedDuration, Timestamp};
 use metrics::{Histogram, counter, histogram};
-use model::{Batch, Site};
+use model::Site;
 use tracing::{error, info, warn};
 
-use super::outbox::NotTaken;
+use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
 use super::{DeviceCounters, Room, Trouble};
 use crate::store::{HistoryReader, HistoryWriter, StoreError, is_spoiled};
 
@@ -37,7 +35,7 @@ pub struct Keep {
 /// The way to the history's thread.
 #[derive(Clone)]
 pub struct Recorder {
-    queue: SyncSender<(Arc<Batch>, Option<Receipt>)>,
+    queue: QueueSender<Vec<Taken>>,
 }
 
 impl Recorder {
@@ -52,7 +50,7 @@ impl Recorder {
         keep: Keep,
         trouble: Trouble,
         counts_taken: bool,
-    ) -> Result<(Self, Arc<Mutex<HistoryReader>>, std::thread::JoinHandle<()>), StartError> {
+    ) -> Result<Started, StartError> {
         let (writer, aside) = HistoryWriter::open(data, &site, Timestamp::now())?;
         if let Some(aside) = aside {
             counter!("facility_history_spoiled_total").increment(1);
@@ -60,7 +58,7 @@ impl Recorder {
         }
         let reader = Arc::new(Mutex::new(writer.reader()?));
         let shown = Arc::clone(&reader);
-        let (queue, batches) = sync_channel(QUEUE_BATCHES);
+        let (queue, batches) = queue(QUEUE_BATCHES);
         let room = Room::new(data);
         let taken = counts_taken.then(|| DeviceCounters::taken(&site));
         let thread = std::thread::Builder::new()
@@ -80,21 +78,38 @@ impl Recorder {
                 .run(&batches);
             })
             .map_err(StartError::Thread)?;
-        Ok((Self { queue }, reader, thread))
+        Ok(Started {
+            recorder: Self { queue },
+            reader,
+            thread,
+        })
     }
 
-    /// Hands a batch over, without waiting.
+    /// Hands batches over, without waiting.
     ///
     /// # Errors
     /// The queue is full, or the thread has ended.
-    pub fn take(&self, batch: Arc<Batch>, receipt: Option<Receipt>) -> Result<(), NotTaken> {
-        self.queue
-            .try_send((batch, receipt))
-            .map_err(|refused| match refused {
-                std::sync::mpsc::TrySendError::Full(_) => NotTaken::Full,
-                std::sync::mpsc::TrySendError::Disconnected(_) => NotTaken::Stopped,
-            })
+    pub fn take(&self, batches: Vec<Taken>) -> Result<(), NotTaken> {
+        if !self.queue.has_room(&batches) {
+            return Err(NotTaken::Full(batches));
+        }
+        let count = batches.len();
+        if self.queue.put(batches, count) {
+            Ok(())
+        } else {
+            Err(NotTaken::Stopped)
+        }
     }
+}
+
+/// What a started history is.
+pub struct Started {
+    /// The way to its thread.
+    pub recorder: Recorder,
+    /// What is read from.
+    pub reader: Arc<Mutex<HistoryReader>>,
+    /// The thread.
+    pub thread: std::thread::JoinHandle<()>,
 }
 
 /// Why the history could not be started.
@@ -121,15 +136,14 @@ struct RecorderThread {
 }
 
 impl RecorderThread {
-    fn run(mut self, batches: &Receiver<(Arc<Batch>, Option<Receipt>)>) {
+    fn run(mut self, batches: &QueueReceiver<Vec<Taken>>) {
         let mut prune_at = Instant::now();
-        while let Ok(first) = batches.recv() {
+        while let Some(mut group) = batches.next() {
             let until = Instant::now() + GROUP_TIME;
-            let mut group = vec![first];
             while group.len() < GROUP_BATCHES {
-                match batches.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                    Ok(next) => group.push(next),
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                match batches.next_until(until) {
+                    Some(next) => group.extend(next),
+                    None => break,
                 }
             }
             self.commit(group);
@@ -143,7 +157,7 @@ impl RecorderThread {
 
     /// Commits a group. What the disk refuses is dropped and counted: history is the first thing to do without, and where nothing else
     /// keeps the samples they are not counted as taken.
-    fn commit(&mut self, group: Vec<(Arc<Batch>, Option<Receipt>)>) {
+    fn commit(&mut self, group: Vec<Taken>) {
         let started = Instant::now();
         if let Err(reason) = self.store(&group) {
             counter!("facility_history_batches_dropped_total").increment(group.len() as u64);
@@ -168,7 +182,7 @@ impl RecorderThread {
         }
     }
 
-    fn store(&mut self, group: &[(Arc<Batch>, Option<Receipt>)]) -> Result<(), String> {
+    fn store(&mut self, group: &[Taken]) -> Result<(), String> {
         if let Some(too_little) = self.room.too_little() {
             return Err(too_little);
         }
