@@ -192,6 +192,7 @@ impl Daemon {
             board,
             desk: desk.clone(),
             records: Arc::new(Mutex::new(api_records)),
+            attachments: crate::attachments::Attachments::of(data),
             history: Arc::new(Mutex::new(history)),
             delivery,
             hub: Hub::new(started_at),

@@ -7,13 +7,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Severity, Standard, Text};
+use jiff::civil::Date;
+use model::{Deadlines, Severity, Standard, Text};
+
+use super::entries::{of_alarm, of_ticket};
 
 use crate::alarms::{Alarm, AlarmState, Delays, Edge, Level, Phase};
+use crate::journal::Entry;
 use crate::notices::Notice;
 use crate::tickets::{
-    Action, ClockKind, ComesBack, GATEWAY, Opening, Origin, Refusal, Ticket, TicketBook, Witness,
-    WorkCalendar, year_of,
+    Action, ClockKind, ComesBack, GATEWAY, Opening, Origin, Refusal, Said, Ticket, TicketBook, Witness,
+    WorkCalendar, due_runs, planned_row, year_of,
 };
 
 /// What is known: every alarm that ever was anything but normal, and the tickets that still matter.
@@ -23,6 +27,8 @@ pub struct State {
     pub alarms: HashMap<String, Arc<Alarm>>,
     /// Tickets.
     pub tickets: TicketBook,
+    /// The due day of the last run of each plan that had a ticket.
+    pub planned: HashMap<String, Date>,
 }
 
 /// What is to be written, in one transaction.
@@ -34,17 +40,25 @@ pub struct Change {
     pub tickets: Vec<Arc<Ticket>>,
     /// What people are to be told.
     pub notices: Vec<Notice>,
+    /// What is recorded of it for good.
+    pub journal: Vec<Entry>,
 }
 
 impl Change {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.alarms.is_empty() && self.tickets.is_empty() && self.notices.is_empty()
+        self.alarms.is_empty()
+            && self.tickets.is_empty()
+            && self.notices.is_empty()
+            && self.journal.is_empty()
     }
 
     /// Whether there is something that must be on disk.
     pub fn must_be_written(&self) -> bool {
-        !self.tickets.is_empty() || !self.notices.is_empty() || self.alarms.iter().any(|(_, keep)| *keep)
+        !self.tickets.is_empty()
+            || !self.notices.is_empty()
+            || !self.journal.is_empty()
+            || self.alarms.iter().any(|(_, keep)| *keep)
     }
 }
 
@@ -77,7 +91,10 @@ pub struct Draft<'state> {
     calendar: &'state WorkCalendar,
     alarms: BTreeMap<String, Alarm>,
     tickets: BTreeMap<String, Ticket>,
+    /// Tickets as they were, which are in the store alone.
+    stored: BTreeMap<String, Ticket>,
     notices: Vec<Notice>,
+    journal: Vec<Entry>,
     next_number: u64,
 }
 
@@ -96,9 +113,16 @@ impl<'state> Draft<'state> {
             calendar,
             alarms: BTreeMap::new(),
             tickets: BTreeMap::new(),
+            stored: BTreeMap::new(),
             notices: Vec::new(),
+            journal: Vec::new(),
             next_number,
         }
+    }
+
+    /// Records something for good, in the same transaction.
+    pub fn record(&mut self, entry: Entry) {
+        self.journal.push(entry);
     }
 
     /// A rule says a level of a device at `at`. `summary` is asked only when the alarm is raised.
@@ -162,19 +186,23 @@ impl<'state> Draft<'state> {
         &mut self,
         ticket: &Ticket,
         action: &Action,
-        by: &str,
-        note: Option<String>,
+        said: &Said,
         now: Timestamp,
     ) -> Result<Ticket, Refusal> {
+        if self.state.tickets.get(&ticket.id).is_none() {
+            self.stored.insert(ticket.id.clone(), ticket.clone());
+        }
         let mut ticket = ticket.clone();
-        ticket.act(action, by, note, self.witness(&ticket), now)?;
+        ticket.act(action, said, self.witness(&ticket), now)?;
         if matches!(action, Action::Accept | Action::Arrive)
             && let Some(alarm) = ticket.alarm.clone()
         {
             self.change_alarm(&alarm, Alarm::acknowledge);
         }
-        if *action == Action::Reopen {
-            self.notices.push(Notice::reopened(&ticket, now));
+        match action {
+            Action::Reopen => self.notices.push(Notice::reopened(&ticket, now)),
+            Action::Raise { .. } => self.notices.push(Notice::raised(&ticket, now)),
+            _ => {}
         }
         self.tickets.insert(ticket.id.clone(), ticket.clone());
         Ok(ticket)
@@ -182,8 +210,7 @@ impl<'state> Draft<'state> {
 
     /// A person reports something: a new ticket. `None` if the standard has no such row.
     pub fn report(&mut self, report: Report, now: Timestamp) -> Option<Ticket> {
-        let standard = self.standard;
-        let row = standard.deadlines.get(&report.standard)?;
+        let row = self.reported_row(&report)?;
         let opening = Opening {
             number: self.take_number(),
             year: year_of(now, self.calendar),
@@ -196,10 +223,51 @@ impl<'state> Draft<'state> {
             previous: None,
             by: report.by,
         };
-        let ticket = Ticket::open(opening, row, now);
+        let ticket = Ticket::open(opening, &row, now);
         self.notices.push(Notice::opened(&ticket));
         self.tickets.insert(ticket.id.clone(), ticket.clone());
         Some(ticket)
+    }
+
+    /// The row that a report takes: a fault that somebody reported has the row of its class, and beside it the respond clock of
+    /// `repair-report`, so that the reporter hears of it in time.
+    fn reported_row(&self, report: &Report) -> Option<Deadlines> {
+        let mut row = self.standard.deadlines.get(&report.standard)?.clone();
+        if report.reporter.is_some() && row.respond.is_none() {
+            let reported = self.standard.deadlines.get("repair-report");
+            row.respond = reported.and_then(|reported| reported.respond);
+        }
+        Some(row)
+    }
+
+    /// Opens the tickets of planned work that is due soon.
+    pub fn planned(&mut self, now: Timestamp) {
+        let (state, standard) = (self.state, self.standard);
+        let today = self.calendar.day_of(now);
+        for work in &standard.planned {
+            for run in due_runs(work, state.planned.get(&work.id).copied(), today) {
+                let (row, due) = (planned_row(&run), run.due);
+                let opening = Opening {
+                    number: self.take_number(),
+                    year: year_of(now, self.calendar),
+                    device: work.device.clone(),
+                    alarm: None,
+                    origin: Origin::Planned,
+                    severity: Severity::Low,
+                    summary: Text::new(
+                        format!("{}，{due} 前完成", work.what.zh),
+                        format!("{}, due {due}", work.what.en),
+                    ),
+                    reporter: None,
+                    previous: None,
+                    by: GATEWAY.to_owned(),
+                };
+                let mut ticket = Ticket::open(opening, &row, now);
+                ticket.planned = Some(run);
+                self.notices.push(Notice::opened(&ticket));
+                self.tickets.insert(ticket.id.clone(), ticket);
+            }
+        }
     }
 
     /// Changes an alarm that is known; whether it is.
@@ -229,29 +297,32 @@ impl<'state> Draft<'state> {
         }
     }
 
-    /// What has come out different from what is known.
-    pub fn finish(self) -> Change {
-        let alarms = self.alarms.into_iter().filter_map(|(id, alarm)| {
-            let before = self.state.alarms.get(&id);
-            let changed = before.is_none_or(|before| **before != alarm);
-            changed.then(|| {
-                let keep = must_be_kept(before.map(Arc::as_ref), &alarm);
-                (Arc::new(alarm), keep)
-            })
-        });
-        let alarms = alarms.collect();
-        let tickets = self.tickets.into_values().filter_map(|ticket| {
-            let same = self
-                .state
-                .tickets
-                .get(&ticket.id)
-                .is_some_and(|before| **before == ticket);
-            (!same).then(|| Arc::new(ticket))
-        });
+    /// What has come out different from what is known by `now`.
+    pub fn finish(self, now: Timestamp) -> Change {
+        let mut journal = self.journal;
+        let mut alarms = Vec::new();
+        for (id, alarm) in self.alarms {
+            let before = self.state.alarms.get(&id).map(Arc::as_ref);
+            if before != Some(&alarm) {
+                let keep = must_be_kept(before, &alarm);
+                journal.extend(of_alarm(before, &alarm, now).filter(|_| keep));
+                alarms.push((Arc::new(alarm), keep));
+            }
+        }
+        let mut tickets = Vec::new();
+        for ticket in self.tickets.into_values() {
+            let before = self.state.tickets.get(&ticket.id).map(Arc::as_ref);
+            let before = before.or(self.stored.get(&ticket.id));
+            if before != Some(&ticket) {
+                journal.extend(of_ticket(before, &ticket, now));
+                tickets.push(Arc::new(ticket));
+            }
+        }
         Change {
             alarms,
-            tickets: tickets.collect(),
+            tickets,
             notices: self.notices,
+            journal,
         }
     }
 
@@ -304,7 +375,7 @@ impl<'state> Draft<'state> {
         }
     }
 
-    fn open(&mut self, id: &str, row: &model::Deadlines, previous: Option<String>, now: Timestamp) {
+    fn open(&mut self, id: &str, row: &Deadlines, previous: Option<String>, now: Timestamp) {
         let number = self.take_number();
         let Some(alarm) = self.alarms.get_mut(id) else {
             return;
@@ -428,7 +499,7 @@ fn must_be_kept(before: Option<&Alarm>, after: &Alarm) -> bool {
 mod tests {
     use super::*;
     use jiff::SignedDuration;
-    use model::{Deadlines, Target};
+    use model::Target;
 
     use crate::tickets::TicketState;
 
@@ -489,7 +560,7 @@ mod tests {
         fn does(&mut self, work: impl FnOnce(&mut Draft<'_>)) {
             let mut draft = Draft::new(&self.state, &self.standard, &self.calendar);
             work(&mut draft);
-            let change = draft.finish();
+            let change = draft.finish(at(0));
             self.told
                 .extend(change.notices.iter().map(|notice| notice.key.clone()));
             self.state.apply(&change);
@@ -513,7 +584,11 @@ mod tests {
         fn acts(&mut self, action: Action, seconds: i64) -> Result<(), Refusal> {
             let ticket = self.ticket().clone();
             let mut result = Ok(());
-            self.does(|draft| result = draft.act(&ticket, &action, "Li", None, at(seconds)).map(|_| ()));
+            self.does(|draft| {
+                result = draft
+                    .act(&ticket, &action, &Said::by("Li"), at(seconds))
+                    .map(|_| ())
+            });
             result
         }
 
@@ -643,7 +718,7 @@ mod tests {
         facility.ticks(10);
         let mut draft = Draft::new(&facility.state, &facility.standard, &facility.calendar);
         draft.level(&watch(), &main_1(), Level::Unknown, at(20), Text::default);
-        let change = draft.finish();
+        let change = draft.finish(at(20));
         assert_eq!(change.alarms.len(), 1);
         assert!(!change.must_be_written());
     }

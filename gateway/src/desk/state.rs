@@ -9,6 +9,10 @@ impl State {
             self.alarms.insert(alarm.id.clone(), alarm.clone());
         }
         for ticket in &change.tickets {
+            if let Some(run) = &ticket.planned {
+                let last = self.planned.entry(run.work.clone()).or_insert(run.due);
+                *last = (*last).max(run.due);
+            }
             self.tickets.put(ticket.clone());
         }
     }

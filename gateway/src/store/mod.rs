@@ -5,10 +5,12 @@
 
 mod database;
 mod history;
+mod journal;
 mod outbox;
 mod records;
 
 pub use database::{StoreError, is_full};
 pub use history::{HistoryReader, HistoryWriter, Recorded, Trend};
+pub use journal::{Verified, VerifyError};
 pub use outbox::{Body, OutboxReader, OutboxWriter, Pending};
 pub use records::{Kept, PendingNotice, Records, RecordsReader};

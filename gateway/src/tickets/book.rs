@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ticket::REOPENS_WITHIN;
+use super::fault::REOPENS_WITHIN;
 use super::{ClockEvent, ClockKind, Ticket, WorkCalendar};
 
 /// The tickets that still matter, by id and by alarm.
