@@ -6,6 +6,8 @@
 mod database;
 mod history;
 mod journal;
+#[cfg(test)]
+mod journal_tests;
 mod outbox;
 mod records;
 
