@@ -12,7 +12,11 @@ mod fault;
 #[cfg(test)]
 mod life_tests;
 mod planned;
+#[cfg(test)]
+mod reference_tests;
 mod run;
+#[cfg(test)]
+mod standard_tests;
 mod ticket;
 
 pub use action::{Action, Refusal};
