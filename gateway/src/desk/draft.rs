@@ -27,7 +27,7 @@ pub struct State {
     pub alarms: HashMap<String, Arc<Alarm>>,
     /// Tickets.
     pub tickets: TicketBook,
-    /// The due day of the last run of each plan that had a ticket.
+    /// The day to which each plan's runs have their tickets, or were over when it was new.
     pub planned: HashMap<String, Date>,
 }
 
@@ -42,6 +42,8 @@ pub struct Change {
     pub notices: Vec<Notice>,
     /// What is recorded of it for good.
     pub journal: Vec<Entry>,
+    /// Plans that are new, and the day to which their runs are over.
+    pub plans: Vec<(String, Date)>,
 }
 
 impl Change {
@@ -51,6 +53,7 @@ impl Change {
             && self.tickets.is_empty()
             && self.notices.is_empty()
             && self.journal.is_empty()
+            && self.plans.is_empty()
     }
 
     /// Whether there is something that must be on disk.
@@ -58,6 +61,7 @@ impl Change {
         !self.tickets.is_empty()
             || !self.notices.is_empty()
             || !self.journal.is_empty()
+            || !self.plans.is_empty()
             || self.alarms.iter().any(|(_, keep)| *keep)
     }
 }
@@ -95,6 +99,7 @@ pub struct Draft<'state> {
     stored: BTreeMap<String, Ticket>,
     notices: Vec<Notice>,
     journal: Vec<Entry>,
+    plans: Vec<(String, Date)>,
     next_number: u64,
 }
 
@@ -116,6 +121,7 @@ impl<'state> Draft<'state> {
             stored: BTreeMap::new(),
             notices: Vec::new(),
             journal: Vec::new(),
+            plans: Vec::new(),
             next_number,
         }
     }
@@ -245,7 +251,13 @@ impl<'state> Draft<'state> {
         let (state, standard) = (self.state, self.standard);
         let today = self.calendar.day_of(now);
         for work in &standard.planned {
-            for run in due_runs(work, state.planned.get(&work.id).copied(), today) {
+            let seen_to = state.planned.get(&work.id).copied().unwrap_or_else(|| {
+                // A plan that is new does not reach back: what was due before today is over.
+                let yesterday = today.yesterday().unwrap_or(today);
+                self.plans.push((work.id.clone(), yesterday));
+                yesterday
+            });
+            for run in due_runs(work, seen_to, today) {
                 let (row, due) = (planned_row(&run), run.due);
                 let opening = Opening {
                     number: self.take_number(),
@@ -323,6 +335,7 @@ impl<'state> Draft<'state> {
             tickets,
             notices: self.notices,
             journal,
+            plans: self.plans,
         }
     }
 
@@ -721,5 +734,111 @@ mod tests {
         let change = draft.finish(at(20));
         assert_eq!(change.alarms.len(), 1);
         assert!(!change.must_be_written());
+    }
+
+    #[test]
+    fn planned_work_opens_one_ticket_a_run_and_is_closed_only_with_its_evidence() {
+        let mut facility = Facility::new();
+        facility.standard.planned.push(model::PlannedWork {
+            id: "fire-patrol".into(),
+            what: Text::new("消防设备巡查", "Patrol the fire equipment"),
+            device: None,
+            every: model::Every::Month,
+            first_due: "2026-11-20".parse().unwrap(),
+            lead_days: 5,
+            checklist: vec![Text::new("液位正常", "Levels right")],
+            evidence: Text::new("记录表", "The checklist"),
+            quote: String::new(),
+        });
+        let noon = |day: &str| -> Timestamp { format!("{day}T12:00:00Z").parse().unwrap() };
+        for day in ["2026-11-14", "2026-11-15", "2026-11-16", "2026-11-17"] {
+            facility.does(|draft| draft.planned(noon(day)));
+        }
+        assert_eq!(facility.told, ["T-2026-000001.opened"]);
+
+        let mut does = |action: Action| {
+            let ticket = facility.state.tickets.get("T-2026-000001").unwrap().clone();
+            let mut result = Ok(());
+            facility.does(|draft| {
+                let acted = draft.act(&ticket, &action, &Said::by("Li"), noon("2026-11-18"));
+                result = acted.map(|_| ());
+            });
+            result
+        };
+        does(Action::Accept).unwrap();
+        let waits = Action::Wait {
+            parts: "none".into(),
+            told: crate::tickets::Told {
+                whom: "owners".into(),
+                what: "nothing".into(),
+                at: at(0),
+            },
+        };
+        assert!(
+            matches!(does(waits), Err(Refusal::NothingToPause { .. })),
+            "it never pauses"
+        );
+        does(Action::Resolve { reason: None }).unwrap();
+        assert!(matches!(does(Action::Close), Err(Refusal::NoEvidence { .. })));
+        does(Action::Check { item: 1 }).unwrap();
+        assert_eq!(does(Action::Check { item: 2 }), Err(Refusal::NoItem { item: 2 }));
+        assert!(matches!(does(Action::Close), Err(Refusal::NoEvidence { .. })));
+        does(Action::Attach {
+            sha256: "0".repeat(64),
+            name: "checklist.jpg".into(),
+            bytes: 1,
+        })
+        .unwrap();
+        does(Action::Close).unwrap();
+
+        // The gateway was away in December and January: those runs are made up once, and counted.
+        facility.does(|draft| draft.planned(noon("2027-02-01")));
+        let made_up = facility.state.tickets.get("T-2027-000002").unwrap();
+        let run = made_up.planned.as_ref().unwrap();
+        assert_eq!((run.due.to_string().as_str(), run.missed), ("2027-01-20", 2));
+    }
+
+    #[test]
+    fn a_reported_fault_of_a_class_has_its_row_with_the_respond_clock_beside_it() {
+        let mut facility = Facility::new();
+        let respond = Deadlines {
+            id: "repair-report".into(),
+            covers: Text::default(),
+            respond: Some(Target::Hours(4)),
+            arrive: None,
+            resolve: None,
+            quote: String::new(),
+            class: None,
+        };
+        facility.standard.deadlines.insert(respond.id.clone(), respond);
+        for (reporter, clocks) in [(Some("Zhang".to_owned()), 3), (None, 2)] {
+            let report = Report {
+                standard: "fire-water".into(),
+                device: None,
+                severity: Severity::Critical,
+                summary: Text::default(),
+                reporter,
+                by: "Wang".into(),
+            };
+            facility.does(|draft| {
+                let ticket = draft.report(report, at(0)).unwrap();
+                assert_eq!(ticket.clocks.len(), clocks);
+            });
+        }
+        let ticket = facility.state.tickets.get("T-2026-000001").unwrap().clone();
+        facility.does(|draft| {
+            let taken = draft
+                .act(&ticket, &Action::Accept, &Said::by("Li"), at(10))
+                .unwrap();
+            assert!(taken.unstopped(ClockKind::Respond), "taking it is no answer yet");
+            let mut said = Said::by("Li");
+            said.told = Some(crate::tickets::Told {
+                whom: "Zhang".into(),
+                what: "we are on the way".into(),
+                at: at(20),
+            });
+            let told = draft.act(&taken, &Action::Comment, &said, at(20)).unwrap();
+            assert!(!told.unstopped(ClockKind::Respond));
+        });
     }
 }

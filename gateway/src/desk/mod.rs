@@ -8,6 +8,8 @@ mod draft;
 mod entries;
 mod handle;
 mod keeper;
+#[cfg(test)]
+mod life_tests;
 mod state;
 
 pub use command::{AlarmAct, Answer, Command, Denied};

@@ -36,7 +36,7 @@ pub struct Kept {
     pub tickets: Vec<Ticket>,
     /// The highest ticket number ever given.
     pub last_number: u64,
-    /// The due day of the last run of each plan that had a ticket.
+    /// The day to which each plan's runs have their tickets, or were over when it was new.
     pub planned: HashMap<String, Date>,
 }
 
@@ -113,7 +113,7 @@ impl Records {
         })?;
         let plans = self.database.run(|connection| {
             connection
-                .prepare("SELECT work, last_due FROM plans")?
+                .prepare("SELECT work, seen_to FROM plans")?
                 .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
@@ -161,6 +161,9 @@ impl Records {
             }
             for (ticket, body) in change.tickets.iter().zip(&bodies) {
                 write_ticket(transaction, ticket, body)?;
+            }
+            for (work, seen_to) in &change.plans {
+                write_plan(transaction, work, *seen_to)?;
             }
             for (notice, ticket) in &notices {
                 write_notice(transaction, notice, ticket)?;
@@ -220,6 +223,17 @@ impl Records {
     }
 }
 
+/// Dates as text are in their order.
+fn write_plan(transaction: &rusqlite::Transaction<'_>, work: &str, seen_to: Date) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO plans (work, seen_to) VALUES (?1, ?2)
+             ON CONFLICT (work) DO UPDATE SET seen_to = max(seen_to, ?2)",
+        )?
+        .execute(params![work, seen_to.to_string()])?;
+    Ok(())
+}
+
 fn write_ticket(
     transaction: &rusqlite::Transaction<'_>,
     ticket: &Ticket,
@@ -240,12 +254,7 @@ fn write_ticket(
             body
         ])?;
     if let Some(run) = &ticket.planned {
-        transaction
-            .prepare_cached(
-                "INSERT INTO plans (work, last_due) VALUES (?1, ?2)
-                 ON CONFLICT (work) DO UPDATE SET last_due = max(last_due, ?2)",
-            )?
-            .execute(params![run.work, run.due.to_string()])?;
+        write_plan(transaction, &run.work, run.due)?;
     }
     for (position, step) in ticket.steps.iter().enumerate() {
         let told = step.told.as_ref().map(serde_json::to_string).transpose();

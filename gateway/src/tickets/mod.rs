@@ -8,6 +8,8 @@ mod attachment;
 mod book;
 mod calendar;
 mod clock;
+#[cfg(test)]
+mod clock_tests;
 mod fault;
 #[cfg(test)]
 mod life_tests;

@@ -59,19 +59,14 @@ impl Run {
     }
 }
 
-/// The runs of a plan whose tickets are to be opened `today`. `last` is the due day of the last run that had one; without it
-/// the plan is new, and begins with the first run that is not over yet. Runs that went by without a ticket are made up once:
-/// the newest of them comes, with their count.
-pub fn due_runs(work: &PlannedWork, last: Option<Date>, today: Date) -> Vec<Run> {
-    let begins = match last {
-        Some(last) => last.tomorrow().unwrap_or(Date::MAX),
-        None => today,
-    };
+/// The runs of a plan whose tickets are to be opened `today`. Those due on `seen_to` or before had theirs, or were over when the
+/// plan was new. Runs that went by without a ticket are made up once: the newest of them comes, with their count.
+pub fn due_runs(work: &PlannedWork, seen_to: Date, today: Date) -> Vec<Run> {
     let horizon = today.saturating_add(i32::from(work.lead_days).days());
     let due_days = (0..MOST_RUNS)
         .map_while(|count| work.first_due.checked_add(work.every.times(count)).ok())
         .take_while(|due| *due <= horizon)
-        .filter(|due| *due >= begins);
+        .filter(|due| *due > seen_to);
     let (over, coming): (Vec<Date>, Vec<Date>) = due_days.partition(|due| *due < today);
     let made_up = over
         .last()
@@ -105,5 +100,113 @@ fn run(work: &PlannedWork, due: Date, missed: u32) -> Run {
         missed,
         checklist: items.map(|text| Item { text, done: None }).collect(),
         evidence: work.evidence.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+    use model::Every;
+    use proptest::prelude::*;
+
+    fn work(every: Every, first_due: Date, lead_days: u16) -> PlannedWork {
+        PlannedWork {
+            id: "tanks".into(),
+            what: Text::new("清洗水池", "Clean the tanks"),
+            device: None,
+            every,
+            first_due,
+            lead_days,
+            checklist: vec![Text::new("已清洗", "Cleaned")],
+            evidence: Text::new("检测报告", "The test report"),
+            quote: String::new(),
+        }
+    }
+
+    fn due_days(work: &PlannedWork, seen_to: Date, today: Date) -> Vec<(Date, u32)> {
+        let runs = due_runs(work, seen_to, today);
+        runs.into_iter().map(|run| (run.due, run.missed)).collect()
+    }
+
+    #[test]
+    fn a_run_opens_its_ticket_so_many_days_before_it_is_due_and_not_a_day_earlier() {
+        let work = work(Every::Month, date(2026, 12, 10), 7);
+        assert_eq!(due_days(&work, date(2026, 11, 1), date(2026, 12, 2)), []);
+        assert_eq!(
+            due_days(&work, date(2026, 11, 1), date(2026, 12, 3)),
+            [(date(2026, 12, 10), 0)]
+        );
+        let last = date(2026, 12, 10);
+        assert_eq!(due_days(&work, last, date(2027, 1, 2)), []);
+        assert_eq!(due_days(&work, last, date(2027, 1, 3)), [(date(2027, 1, 10), 0)]);
+    }
+
+    #[test]
+    fn runs_that_went_by_without_a_ticket_are_made_up_once_and_counted() {
+        let work = work(Every::Day, date(2026, 11, 1), 0);
+        let after_five_days = due_days(&work, date(2026, 11, 20), date(2026, 11, 25));
+        assert_eq!(
+            after_five_days,
+            [(date(2026, 11, 24), 4), (date(2026, 11, 25), 0)]
+        );
+    }
+
+    #[test]
+    fn the_last_of_a_month_is_its_last_day_and_comes_back() {
+        let work = work(Every::Month, date(2027, 1, 31), 0);
+        let february = due_days(&work, date(2027, 1, 31), date(2027, 2, 28));
+        assert_eq!(february, [(date(2027, 2, 28), 0)]);
+        let march = due_days(&work, date(2027, 2, 28), date(2027, 3, 31));
+        assert_eq!(march, [(date(2027, 3, 31), 0)]);
+    }
+
+    #[test]
+    fn nothing_is_missing_once_every_item_is_ticked_and_a_file_is_attached() {
+        let mut run = due_runs(
+            &work(Every::Day, date(2026, 11, 1), 0),
+            date(2026, 10, 31),
+            date(2026, 11, 1),
+        )
+        .remove(0);
+        assert!(run.missing(&[]).unwrap().contains("item 1"));
+        run.checklist[0].done = Some((Timestamp::UNIX_EPOCH, "Li".into()));
+        assert!(run.missing(&[]).unwrap().contains("检测报告"));
+        let file = Attachment {
+            sha256: "0".repeat(64),
+            name: "report.pdf".into(),
+            bytes: 1,
+            at: Timestamp::UNIX_EPOCH,
+            by: "Li".into(),
+        };
+        assert_eq!(run.missing(&[file]), None);
+    }
+
+    proptest! {
+        /// The gateway looks on some days and is away on others; still every run has one ticket or is counted in one.
+        #[test]
+        fn every_run_has_one_ticket_or_is_counted_in_the_one_that_makes_up_for_it(
+            every in 0..6_usize,
+            day in 1..32_i8,
+            lead in 0..400_u16,
+            away in proptest::collection::vec(1..120_i64, 1..40),
+        ) {
+            let every = Every::NAMES[every].1;
+            let first_due = date(2026, 1, 1).saturating_add(i64::from(day).days());
+            let work = work(every, first_due, lead % every.least_days());
+            let (mut today, mut last, mut accounted) = (date(2026, 1, 1), date(2025, 12, 31), 0_u32);
+            for days in away {
+                for run in due_runs(&work, last, today) {
+                    prop_assert!(last < run.due, "no day twice");
+                    prop_assert!(run.due <= today.saturating_add(i64::from(work.lead_days).days()), "not too early");
+                    prop_assert_eq!(run.missed == 0, run.due >= today);
+                    accounted += run.missed.max(1);
+                    last = run.due;
+                }
+                today = today.saturating_add(days.days());
+            }
+            let runs = (0..).map(|count| first_due + work.every.times(count)).take_while(|due| *due <= last);
+            prop_assert_eq!(u32::try_from(runs.count()).unwrap(), accounted);
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! The deadlines against a slow and obvious reference, filed at every hour of 2026, for every row: minutes are walked one by one,
 //! days on a wall calendar that is written out here. With `SOAK=1` every hour has its pauses, too; without, every 29th.
 
-use jiff::tz::TimeZone;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use model::{Deadlines, Target};
 
 use super::{Clock, ClockKind, WorkCalendar};
@@ -17,7 +17,15 @@ const NEW_YEAR: i64 = 1_767_196_800;
 const HOURS: i64 = 365 * 24;
 
 /// The days off and the make-up days of 2026 by the day of the year, from 1, as a wall calendar shows them.
-const OFF: [(i64, i64); 7] = [(1, 3), (46, 54), (94, 96), (121, 125), (170, 172), (268, 270), (274, 280)];
+const OFF: [(i64, i64); 7] = [
+    (1, 3),
+    (46, 54),
+    (94, 96),
+    (121, 125),
+    (170, 172),
+    (268, 270),
+    (274, 280),
+];
 const MAKE_UP: [i64; 6] = [4, 45, 59, 129, 263, 283];
 
 fn works_on(day_of_1970: i64) -> bool {
@@ -77,7 +85,10 @@ fn moment(seconds: i64) -> Timestamp {
 }
 
 fn targets(row: &Deadlines) -> Vec<Target> {
-    [row.respond, row.arrive, row.resolve].into_iter().flatten().collect()
+    [row.respond, row.arrive, row.resolve]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn due(target: Target, filed: i64, pauses: &[(i64, i64)], calendar: &WorkCalendar) -> i64 {
@@ -95,7 +106,10 @@ struct Dice(u64);
 
 impl Dice {
     fn up_to(&mut self, most: i64) -> i64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) % most.unsigned_abs()).cast_signed()
     }
 
@@ -130,14 +144,26 @@ fn every_deadline_filed_at_every_hour_of_2026_is_the_references() {
             for hour in 0..HOURS {
                 let filed = NEW_YEAR + hour * 3_600;
                 let found = due(target, filed, &[], &calendar);
-                assert_eq!(found, reference(target, filed, &[]), "{} {target} at {}", row.id, moment(filed));
+                assert_eq!(
+                    found,
+                    reference(target, filed, &[]),
+                    "{} {target} at {}",
+                    row.id,
+                    moment(filed)
+                );
                 if soak || hour % 29 == 0 {
                     let filed = filed + dice.up_to(60) * MINUTE;
                     let pauses = dice.pauses(filed, target);
                     // A pause that begins after the deadline moves nothing: it is over.
                     let found = due(target, filed, &pauses, &calendar);
                     let wanted = reference(target, filed, &pauses);
-                    assert_eq!(found, wanted, "{} {target} at {} with {pauses:?}", row.id, moment(filed));
+                    assert_eq!(
+                        found,
+                        wanted,
+                        "{} {target} at {} with {pauses:?}",
+                        row.id,
+                        moment(filed)
+                    );
                 }
             }
         }

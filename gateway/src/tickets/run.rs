@@ -123,6 +123,10 @@ impl<'clock> Run<'clock> {
         let first = targets.next().map_or(Target::Seconds(0), |first| first.1);
         let mut promise = self.due(first, until, calendar);
         for (at, target) in targets {
+            // What has stopped was judged by what was promised then.
+            if self.stopped.is_some_and(|(stopped_at, _)| stopped_at <= *at) {
+                break;
+            }
             let raised_at = (*at).min(until);
             if raised_at > self.due(promise.target, raised_at, calendar).due {
                 break;

@@ -68,7 +68,10 @@ fn check(row: &str, kind: ClockKind, target: &str, due: &str) {
 
     let ticket_of_row = ticket(row, opened_at());
     let stand = |ticket: &Ticket, now| clock(ticket, kind).stand(now, &calendar).unwrap();
-    assert_eq!(stand(&ticket_of_row, opened_at()).target, target.parse::<Target>().unwrap());
+    assert_eq!(
+        stand(&ticket_of_row, opened_at()).target,
+        target.parse::<Target>().unwrap()
+    );
     assert_eq!(stand(&ticket_of_row, opened_at()).due, due);
 
     let running = stand(&ticket_of_row, before);
@@ -161,7 +164,15 @@ fn planned_resolve_at_24_00_of_its_due_day() {
         does(Action::Resolve { reason: None }, opened_at()).unwrap();
         does(Action::Close, closed_at).unwrap_err();
         let (sha256, name) = ("0".repeat(64), "巡查表.pdf".to_owned());
-        does(Action::Attach { sha256, name, bytes: 1 }, closed_at).unwrap();
+        does(
+            Action::Attach {
+                sha256,
+                name,
+                bytes: 1,
+            },
+            closed_at,
+        )
+        .unwrap();
         does(Action::Close, closed_at).unwrap();
         let stand = clock(&ticket, Resolve).stand(closed_at, &calendar).unwrap();
         (stand.due, stand.state)

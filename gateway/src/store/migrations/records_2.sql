@@ -17,8 +17,8 @@ CREATE TRIGGER records_are_never_changed BEFORE UPDATE ON journal
 CREATE TRIGGER records_are_never_removed BEFORE DELETE ON journal
     BEGIN SELECT RAISE(ABORT, 'a record is never removed'); END;
 
--- The last run of each plan that had a ticket.
+-- The day to which each plan's runs have their tickets, or were over when it was new.
 CREATE TABLE plans (
-    work      TEXT PRIMARY KEY,
-    last_due  TEXT NOT NULL
+    work     TEXT PRIMARY KEY,
+    seen_to  TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
