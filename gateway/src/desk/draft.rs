@@ -177,9 +177,17 @@ impl<'state> Draft<'state> {
         }
     }
 
-    /// Clocks that ran out by `now`: people are told of each once.
+    /// Clocks that ran out by `now`: people are told of each once. A ticket that the draft has changed is looked at as it is there.
     pub fn clocks(&mut self, now: Timestamp) {
-        for (id, kind) in self.state.tickets.ran_out(now, self.calendar) {
+        let known = self.state.tickets.ran_out(now, self.calendar);
+        let known = known.into_iter().filter(|(id, _)| !self.tickets.contains_key(id));
+        let mut ran_out: Vec<_> = known.collect();
+        for ticket in self.tickets.values() {
+            let clocks = ticket.unannounced(now, self.calendar);
+            let over = clocks.filter(|(_, due)| *due < now);
+            ran_out.extend(over.map(|(kind, _)| (ticket.id.clone(), kind)));
+        }
+        for (id, kind) in ran_out {
             self.overdue(&id, kind, now);
         }
     }

@@ -11,6 +11,10 @@ pub(super) struct Run<'clock> {
     started_at: Timestamp,
     /// What was promised: first at the start, then at each raising.
     targets: Vec<(Timestamp, Target)>,
+    /// How many of them, and of the pauses, came before people were told that it ran out: the later ones move nothing any more,
+    /// even if the system's clock is set back to before the due time.
+    targets_in_time: usize,
+    pauses_in_time: usize,
     pauses: Vec<(Timestamp, Option<Timestamp>)>,
     pub(super) stopped: Option<(Timestamp, &'clock StoppedBy)>,
     /// Whether people were told that it ran out, and whether that was before it stopped.
@@ -48,6 +52,8 @@ impl<'clock> Run<'clock> {
         Self {
             started_at: at,
             targets: vec![(at, target)],
+            targets_in_time: usize::MAX,
+            pauses_in_time: usize::MAX,
             pauses: Vec::new(),
             stopped: None,
             announced: None,
@@ -68,7 +74,11 @@ impl<'clock> Run<'clock> {
             ClockEvent::Retargeted { at, target } => self.targets.push((*at, *target)),
             ClockEvent::Announced { .. } => {
                 let when = match self.stopped {
-                    None => Announced::WhileRunning,
+                    None => {
+                        self.targets_in_time = self.targets_in_time.min(self.targets.len());
+                        self.pauses_in_time = self.pauses_in_time.min(self.pauses.len());
+                        Announced::WhileRunning
+                    }
                     Some(_) => Announced::WhenStopped,
                 };
                 self.announced.get_or_insert(when);
@@ -119,7 +129,7 @@ impl<'clock> Run<'clock> {
 
     /// The promise in force at `until`. A raising of a clock that was missed by then changes nothing.
     fn promise(&self, until: Timestamp, calendar: &WorkCalendar) -> Promise {
-        let mut targets = self.targets.iter();
+        let mut targets = self.targets.iter().take(self.targets_in_time);
         let first = targets.next().map_or(Target::Seconds(0), |first| first.1);
         let mut promise = self.due(first, until, calendar);
         for (at, target) in targets {
@@ -177,7 +187,8 @@ impl<'clock> Run<'clock> {
 
     /// The pauses up to `until`; an open one counts up to it.
     fn pauses_until(&self, until: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> + '_ {
-        let begun = self.pauses.iter().filter(move |(from, _)| *from <= until);
+        let in_time = self.pauses.iter().take(self.pauses_in_time);
+        let begun = in_time.filter(move |(from, _)| *from <= until);
         begun.map(move |(from, to)| (*from, to.unwrap_or(until).min(until).max(*from)))
     }
 
