@@ -6,10 +6,12 @@
 
 pub mod alarms;
 pub mod api;
+pub mod attachments;
 pub mod daemon;
 pub mod desk;
 mod failure;
 mod intake;
+pub mod journal;
 pub mod live;
 pub mod notices;
 mod sight;

@@ -29,6 +29,6 @@ pub use profile::{Class, ModbusLimits, Profile, SkippedRegisters, TransactionIds
 pub use sample::{Batch, Sample};
 pub use severity::Severity;
 pub use site::{DutyShift, InfluxDb, InfluxVersion, Notify, Script, Secret, Site, Webhook};
-pub use standard::{Calendar, DayKind, Deadlines, Standard, Target};
+pub use standard::{Calendar, DayKind, Deadlines, Every, PlannedWork, Standard, Target};
 pub use text::Text;
 pub use value::{Doubt, Missing, Reading, Value};

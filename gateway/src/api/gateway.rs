@@ -28,11 +28,10 @@ pub fn view(shared: &Shared, now: Timestamp) -> Value {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .oldest();
-    let unsent = shared
-        .records
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .unsent();
+    let (unsent, head) = {
+        let records = shared.records.lock().unwrap_or_else(PoisonError::into_inner);
+        (records.unsent(), records.journal_head())
+    };
     json!({
         "site": { "id": shared.site.id, "name": shared.site.name, "timezone": timezone.iana_name() },
         "version": env!("CARGO_PKG_VERSION"),
@@ -54,6 +53,10 @@ pub fn view(shared: &Shared, now: Timestamp) -> Value {
         "notices": match unsent {
             Ok((count, error)) => json!({ "unsent": count, "error": error }),
             Err(error) => json!({ "unsent": null, "error": error.to_string() }),
+        },
+        "journal": match head {
+            Ok(head) => json!({ "records": head.records, "head": head.hash.to_string() }),
+            Err(error) => json!({ "records": null, "head": null, "error": error.to_string() }),
         },
         "on_duty": on_duty(shared, now),
     })

@@ -1,6 +1,7 @@
 //! The HTTP side: one file a resource. It looks down on the other rooms; none of them knows it.
 
 mod alarms;
+mod attachments;
 mod body;
 mod devices;
 mod error;
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use ::rules::Rules;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -26,6 +28,7 @@ use model::Site;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
+use crate::attachments::{Attachments, LARGEST_BYTES};
 use crate::desk::{Changed, DeskHandle};
 use crate::live::Live;
 use crate::store::{HistoryReader, RecordsReader};
@@ -51,6 +54,8 @@ pub struct Shared {
     pub desk: DeskHandle,
     /// Stored tickets.
     pub records: Arc<Mutex<RecordsReader>>,
+    /// The files that people attached.
+    pub attachments: Attachments,
     /// Local history.
     pub history: Arc<Mutex<HistoryReader>>,
     /// How each delivery goes.
@@ -97,6 +102,14 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/tickets", get(tickets::list).post(tickets::report))
         .route("/api/v1/tickets/{id}", get(tickets::show))
         .route("/api/v1/tickets/{id}/{action}", post(tickets::act))
+        .route(
+            "/api/v1/tickets/{id}/attachments",
+            post(attachments::attach).layer(DefaultBodyLimit::max(LARGEST_BYTES)),
+        )
+        .route(
+            "/api/v1/tickets/{id}/attachments/{sha256}",
+            get(attachments::show),
+        )
         .route("/api/v1/events", get(events::listen))
         .fallback(page::serve)
         .layer(CompressionLayer::new().gzip(true))

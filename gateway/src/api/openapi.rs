@@ -4,7 +4,10 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use super::lists::List;
-use crate::view::{AlarmView, ClockView, DeviceView, PointView, StepView, TextView, TicketView, WebhookView};
+use crate::view::{
+    AlarmView, AttachmentView, ClockView, DeviceView, ItemView, PlannedView, PointView, StepView, TextView,
+    TicketView, ToldView, WebhookView,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,10 +29,13 @@ use crate::view::{AlarmView, ClockView, DeviceView, PointView, StepView, TextVie
         super::tickets::report,
         super::tickets::show,
         super::tickets::act,
+        super::attachments::attach,
+        super::attachments::show,
         super::events::listen,
     ),
     components(schemas(
         DeviceView, PointView, AlarmView, TicketView, ClockView, StepView, TextView, WebhookView,
+        AttachmentView, PlannedView, ItemView, ToldView,
         List<DeviceView>, List<AlarmView>, List<TicketView>
     ))
 )]

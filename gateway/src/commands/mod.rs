@@ -3,9 +3,11 @@
 mod check;
 mod demo;
 mod export;
+mod journal;
 mod run;
 mod simulate;
 mod site;
+mod ticket;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -13,6 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use gateway::journal::Hash;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -88,6 +91,33 @@ pub enum Command {
         #[arg(long, hide = true)]
         end_with_input: bool,
     },
+    /// The journal of what happened.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Tickets, at a gateway that runs.
+    #[command(subcommand)]
+    Ticket(TicketCommand),
+}
+
+/// What is done with the journal.
+#[derive(Subcommand)]
+pub enum JournalCommand {
+    /// Proves that nothing was changed or removed; works beside a running gateway.
+    Verify {
+        /// The gateway's data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// A head that was kept elsewhere, from a report or a handover: shows that the end was not cut off.
+        #[arg(long, value_name = "HASH")]
+        head: Option<Hash>,
+    },
+}
+
+/// What is done with tickets.
+#[derive(Subcommand)]
+pub enum TicketCommand {
+    /// Opens a ticket, as somebody who reports something does on the page.
+    Open(ticket::Open),
 }
 
 /// Exit codes of the contract: what was asked about is wrong; could not start. Clap itself exits with 2 for usage.
@@ -97,6 +127,8 @@ const NOT_STARTED: u8 = 3;
 /// Does what was asked.
 pub fn run(command: Command) -> ExitCode {
     let code = match command {
+        Command::Journal(JournalCommand::Verify { data, head }) => journal::verify(&data, head),
+        Command::Ticket(TicketCommand::Open(open)) => blocking(false, |_| ticket::open(open)),
         Command::Check { site } => check::run(&site),
         Command::Export {
             site,

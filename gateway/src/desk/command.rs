@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::draft::Report;
 use crate::alarms::Alarm;
-use crate::tickets::{Action, Refusal, Ticket};
+use crate::journal::Entry;
+use crate::tickets::{Action, Refusal, Said, Ticket};
 
 /// What is asked of the desk.
 #[derive(Clone, Debug)]
@@ -26,11 +27,11 @@ pub enum Command {
         id: String,
         /// What.
         action: Action,
-        /// Who.
-        by: String,
-        /// What was said.
-        note: Option<String>,
+        /// Who, and what they say with it.
+        said: Said,
     },
+    /// Something happened that is no part of an alarm or a ticket, and is for the journal: a setting, a log-in.
+    Record(Entry),
     /// A person reports something.
     Report(Report),
     /// The courier sent a notice.
@@ -76,6 +77,27 @@ pub enum AlarmAct {
     },
     /// Puts it back into service.
     InService,
+}
+
+impl AlarmAct {
+    /// The record of it.
+    pub(super) fn entry(&self, alarm: &str, by: &str, now: Timestamp) -> Entry {
+        let (word, aside) = match self {
+            Self::Acknowledge => ("acknowledge", None),
+            Self::Shelve { until, reason } => ("shelve", Some((until, reason))),
+            Self::Unshelve => ("unshelve", None),
+            Self::Reset => ("reset", None),
+            Self::OutOfService { until, reason } => ("out-of-service", Some((until, reason))),
+            Self::InService => ("in-service", None),
+        };
+        let body = match aside {
+            None => serde_json::json!({ "by": by }),
+            Some((until, reason)) => {
+                serde_json::json!({ "by": by, "until": until.to_string(), "reason": reason })
+            }
+        };
+        Entry::new(now, format!("alarm.{word}"), alarm, body)
+    }
 }
 
 /// What the desk answers once it is written.

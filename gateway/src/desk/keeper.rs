@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use metrics::{Histogram, counter, gauge, histogram};
 use model::{DeviceIndex, Severity, Site, Text};
@@ -69,6 +70,8 @@ pub struct Keeper {
     failing: bool,
     /// How long the rules take for a group of batches.
     rules_seconds: Histogram,
+    /// The day whose planned work has its tickets.
+    planned_until: Option<Date>,
 }
 
 impl Keeper {
@@ -81,6 +84,7 @@ impl Keeper {
             alarms,
             tickets,
             last_number,
+            planned,
         } = desk.records.kept(now)?;
         let watches = watches(&desk.rules);
         let devices: HashMap<_, _> = desk
@@ -104,7 +108,9 @@ impl Keeper {
             state: State {
                 alarms: HashMap::new(),
                 tickets: crate::tickets::TicketBook::new(tickets, last_number),
+                planned,
             },
+            planned_until: None,
             subjects: subjects.collect(),
             watches,
             devices,
@@ -279,7 +285,11 @@ impl Keeper {
             });
         }
         draft.clocks(now);
-        let change = draft.finish();
+        let today = self.desk.calendar.day_of(now);
+        if self.planned_until != Some(today) {
+            draft.planned(now);
+        }
+        let change = draft.finish(now);
         for complaint in self.judge.complaints() {
             counter!("facility_rule_summary_failures_total").increment(1);
             warn!(
@@ -289,10 +299,12 @@ impl Keeper {
         }
         if change.is_empty() {
             self.unwritten.clear();
+            self.planned_until = Some(today);
             return;
         }
         if self.write(&change).is_ok() {
             self.unwritten.clear();
+            self.planned_until = Some(today);
             histogram!("facility_desk_seconds").record(started.elapsed());
         }
     }
@@ -415,15 +427,15 @@ impl Keeper {
     fn obey(&mut self, command: Command, now: Timestamp) -> Result<Answer, Denied> {
         match command {
             Command::Alarm { id, act, by } => self.act_on_alarm(&id, act, by, now),
-            Command::Ticket { id, action, by, note } => {
+            Command::Ticket { id, action, said } => {
                 let ticket = self.ticket(&id)?;
                 let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
-                let acted = draft.act(&ticket, &action, &by, note, now);
+                let acted = draft.act(&ticket, &action, &said, now);
                 let acted = acted.map_err(|refusal| Denied::Ticket {
                     refusal,
                     ticket: Arc::new(ticket),
                 })?;
-                let change = draft.finish();
+                let change = draft.finish(now);
                 self.write(&change)
                     .map_err(|error| Denied::NotStored(error.to_string()))?;
                 Ok(Answer::Ticket(Arc::new(acted)))
@@ -432,10 +444,19 @@ impl Keeper {
                 let standard = report.standard.clone();
                 let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
                 let ticket = draft.report(report, now).ok_or(Denied::UnknownRow(standard))?;
-                let change = draft.finish();
+                let change = draft.finish(now);
                 self.write(&change)
                     .map_err(|error| Denied::NotStored(error.to_string()))?;
                 Ok(Answer::Ticket(Arc::new(ticket)))
+            }
+            Command::Record(entry) => {
+                let change = Change {
+                    journal: vec![entry],
+                    ..Change::default()
+                };
+                self.write(&change)
+                    .map_err(|error| Denied::NotStored(error.to_string()))?;
+                Ok(Answer::Noted)
             }
             Command::NoticeSent { key, at } => self.noted(|records| records.notice_sent(&key, at)),
             Command::NoticeFailed { key, reason, next_at } => {
@@ -502,6 +523,7 @@ impl Keeper {
         }
         info!(alarm = id, by, ?act, "somebody acts on an alarm");
         let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
+        draft.record(act.entry(id, &by, now));
         draft.change_alarm(id, |alarm| match act {
             AlarmAct::Acknowledge => alarm.acknowledge(),
             AlarmAct::Reset => alarm.reset(),
@@ -528,7 +550,7 @@ impl Keeper {
         if let Some((_, watch)) = self.watch_of(&known) {
             draft.tick(id, &watch, now, || known.summary.clone());
         }
-        let change = draft.finish();
+        let change = draft.finish(now);
         self.write(&change)
             .map_err(|error| Denied::NotStored(error.to_string()))?;
         Ok(Answer::Alarm(self.state.alarms.get(id).cloned().unwrap_or(known)))

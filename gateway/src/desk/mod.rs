@@ -5,13 +5,17 @@
 
 mod command;
 mod draft;
+mod entries;
 mod handle;
 mod keeper;
+#[cfg(test)]
+mod life_tests;
 mod own;
 mod state;
 
 pub use command::{AlarmAct, Answer, Command, Denied};
 pub use draft::{Change, Draft, Report, State, Subject, Watch};
+pub use entries::ticket_digest;
 pub use handle::{Changed, DeskHandle, Heard};
 pub use keeper::{Board, Desk, Keeper};
 pub use own::{OwnLevel, OwnRule};

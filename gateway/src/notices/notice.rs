@@ -32,6 +32,13 @@ impl Notice {
         notice
     }
 
+    /// A ticket was raised to a row that promises more.
+    pub fn raised(ticket: &Ticket, at: Timestamp) -> Self {
+        let mut notice = Self::of(ticket, "raised", at);
+        notice.key = format!("{}.{}", notice.key, ticket.steps.len());
+        notice
+    }
+
     /// A clock of a ticket ran out.
     pub fn overdue(ticket: &Ticket, clock: ClockKind, at: Timestamp) -> Self {
         let run = ticket

@@ -1,18 +1,25 @@
 //! `records.db`: alarms, tickets with their steps, and the notices that were promised about them.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
 use super::StoreError;
 use super::database::{Database, Durability, nanoseconds, timestamp};
+use super::journal::append;
 use crate::alarms::Alarm;
-use crate::desk::Change;
+use crate::desk::{Change, ticket_digest};
+use crate::journal::Entry;
 use crate::notices::Notice;
 use crate::tickets::{Step, Ticket};
 
-const STEPS: &[&str] = &[include_str!("migrations/records_1.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/records_1.sql"),
+    include_str!("migrations/records_2.sql"),
+];
 
 /// The writer of `records.db`.
 pub struct Records {
@@ -29,6 +36,8 @@ pub struct Kept {
     pub tickets: Vec<Ticket>,
     /// The highest ticket number ever given.
     pub last_number: u64,
+    /// The day to which each plan's runs have their tickets, or were over when it was new.
+    pub planned: HashMap<String, Date>,
 }
 
 /// A notice that has not been sent yet.
@@ -47,10 +56,31 @@ impl Records {
     /// The file cannot be opened, or is spoiled: records are never begun anew by themselves.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         let path = data.join("records.db");
-        Ok(Self {
+        let mut records = Self {
             database: Database::open(&path, Durability::Full, STEPS)?,
             path,
-        })
+        };
+        records.adopt()?;
+        Ok(records)
+    }
+
+    /// Takes the tickets of a version without a journal into it, so that from now on they are proven, too.
+    fn adopt(&mut self) -> Result<(), StoreError> {
+        if self.database.run(super::journal::head)?.records > 0 {
+            return Ok(());
+        }
+        let reader = self.reader()?;
+        let mut adopted = Vec::new();
+        let mut before = None;
+        loop {
+            let page = reader.tickets(before, 1_000)?;
+            let Some(last) = page.last() else { break };
+            before = Some(last.number);
+            adopted.extend(page.iter().map(adopted_as));
+        }
+        adopted.reverse();
+        self.database
+            .transact(|transaction| append(transaction, &adopted))
     }
 
     /// A reader beside this writer.
@@ -81,6 +111,19 @@ impl Records {
         let last: Option<i64> = self.database.run(|connection| {
             connection.query_row("SELECT max(number) FROM tickets", [], |row| row.get(0))
         })?;
+        let plans = self.database.run(|connection| {
+            connection
+                .prepare("SELECT work, seen_to FROM plans")?
+                .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        let mut planned = HashMap::new();
+        for (work, day) in plans {
+            let day: Date = day
+                .parse()
+                .map_err(|error| self.database.unreadable("a plan's last day", error))?;
+            planned.insert(work, day);
+        }
         let mut with_steps = Vec::with_capacity(tickets.len());
         for ticket in tickets {
             with_steps.push(with_its_steps(&self.database, ticket)?);
@@ -89,6 +132,7 @@ impl Records {
             alarms,
             tickets: with_steps,
             last_number: last.and_then(|last| u64::try_from(last).ok()).unwrap_or(0),
+            planned,
         })
     }
 
@@ -118,10 +162,13 @@ impl Records {
             for (ticket, body) in change.tickets.iter().zip(&bodies) {
                 write_ticket(transaction, ticket, body)?;
             }
+            for (work, seen_to) in &change.plans {
+                write_plan(transaction, work, *seen_to)?;
+            }
             for (notice, ticket) in &notices {
                 write_notice(transaction, notice, ticket)?;
             }
-            Ok(())
+            append(transaction, &change.journal)
         })
     }
 
@@ -176,6 +223,17 @@ impl Records {
     }
 }
 
+/// Dates as text are in their order.
+fn write_plan(transaction: &rusqlite::Transaction<'_>, work: &str, seen_to: Date) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO plans (work, seen_to) VALUES (?1, ?2)
+             ON CONFLICT (work) DO UPDATE SET seen_to = max(seen_to, ?2)",
+        )?
+        .execute(params![work, seen_to.to_string()])?;
+    Ok(())
+}
+
 fn write_ticket(
     transaction: &rusqlite::Transaction<'_>,
     ticket: &Ticket,
@@ -195,10 +253,15 @@ fn write_ticket(
             ticket.ended_at.map(nanoseconds),
             body
         ])?;
+    if let Some(run) = &ticket.planned {
+        write_plan(transaction, &run.work, run.due)?;
+    }
     for (position, step) in ticket.steps.iter().enumerate() {
+        let told = step.told.as_ref().map(serde_json::to_string).transpose();
+        let told = told.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         transaction
             .prepare_cached(
-                "INSERT INTO steps (ticket, number, at, by, what, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO steps (ticket, number, at, by, what, note, told) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT (ticket, number) DO NOTHING",
             )?
             .execute(params![
@@ -207,7 +270,8 @@ fn write_ticket(
                 nanoseconds(step.at),
                 step.by,
                 step.what,
-                step.note
+                step.note,
+                told
             ])?;
     }
     Ok(())
@@ -235,7 +299,7 @@ fn write_notice(
 
 /// A reader of `records.db`, beside its writer.
 pub struct RecordsReader {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl RecordsReader {
@@ -381,16 +445,32 @@ fn read_bodies<T: serde::de::DeserializeOwned>(
 fn with_its_steps(database: &Database, mut ticket: Ticket) -> Result<Ticket, StoreError> {
     ticket.steps = database.run(|connection| {
         connection
-            .prepare_cached("SELECT at, by, what, note FROM steps WHERE ticket = ?1 ORDER BY number")?
-            .query_map(params![number(&ticket)], |row| {
-                Ok(Step {
-                    at: timestamp(row.get(0)?),
-                    by: row.get(1)?,
-                    what: row.get(2)?,
-                    note: row.get(3)?,
-                })
-            })?
+            .prepare_cached("SELECT at, by, what, note, told FROM steps WHERE ticket = ?1 ORDER BY number")?
+            .query_map(params![number(&ticket)], step)?
             .collect()
     })?;
     Ok(ticket)
+}
+
+fn step(row: &rusqlite::Row<'_>) -> rusqlite::Result<Step> {
+    let told: Option<String> = row.get(4)?;
+    let told = told.map(|told| serde_json::from_str(&told)).transpose();
+    Ok(Step {
+        at: timestamp(row.get(0)?),
+        by: row.get(1)?,
+        what: row.get(2)?,
+        note: row.get(3)?,
+        told: told.map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Text, error.into())
+        })?,
+    })
+}
+
+/// The record of a ticket from before there was a journal.
+fn adopted_as(ticket: &Ticket) -> Entry {
+    let body = serde_json::json!({
+        "state": ticket.state.name(),
+        "ticket_sha256": ticket_digest(ticket).to_string(),
+    });
+    Entry::new(ticket.opened_at, "ticket.adopted", &ticket.id, body)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ticket::REOPENS_WITHIN;
+use super::fault::REOPENS_WITHIN;
 use super::{ClockEvent, ClockKind, Ticket, WorkCalendar};
 
 /// The tickets that still matter, by id and by alarm.
@@ -96,22 +96,30 @@ impl TicketBook {
         now: Timestamp,
         calendar: &'book WorkCalendar,
     ) -> impl Iterator<Item = (String, ClockKind, Timestamp)> + 'book {
-        self.tickets
-            .values()
-            .filter(|ticket| !ticket.state.is_ended())
-            .flat_map(move |ticket| {
-                ticket.clocks.iter().filter_map(move |clock| {
-                    if !clock.is_unstopped() || clock.is_paused() {
-                        return None;
-                    }
-                    let stand = clock.stand(now, calendar)?;
-                    (!stand.announced).then(|| (ticket.id.clone(), clock.kind, stand.due))
-                })
-            })
+        self.tickets.values().flat_map(move |ticket| {
+            let clocks = ticket.unannounced(now, calendar);
+            clocks.map(|(kind, due)| (ticket.id.clone(), kind, due))
+        })
     }
 }
 
 impl Ticket {
+    /// The clocks that run and of which nobody was told that they ran out, with when they do.
+    pub fn unannounced(
+        &self,
+        now: Timestamp,
+        calendar: &WorkCalendar,
+    ) -> impl Iterator<Item = (ClockKind, Timestamp)> {
+        let clocks = self.clocks.iter().filter(|_| !self.state.is_ended());
+        clocks.filter_map(move |clock| {
+            if !clock.is_unstopped() || clock.is_paused() {
+                return None;
+            }
+            let stand = clock.stand(now, calendar)?;
+            (!stand.announced).then_some((clock.kind, stand.due))
+        })
+    }
+
     /// Takes note that people are told that a clock ran out.
     pub fn announce(&mut self, kind: ClockKind, now: Timestamp) {
         for clock in self.clocks.iter_mut().filter(|clock| clock.kind == kind) {

@@ -1,8 +1,8 @@
 //! Working days in the site's zone: when a promise of so many working days is due.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use model::{Calendar, DayKind};
 
 /// The site's working days.
@@ -45,10 +45,10 @@ impl WorkCalendar {
         let mut provisional = false;
         // A pause of years would be walked day by day; jiff's calendar ends in the year 9999, and so does the walk.
         while left > 0 {
-            let (Ok(next), Some(next_end)) = (day.tomorrow(), self.end_of(day.tomorrow().ok())) else {
+            let Ok(next) = day.tomorrow() else {
                 return (Timestamp::MAX, true);
             };
-            (day, end) = (next, next_end);
+            (day, end) = (next, self.end_of(next));
             provisional |= !self.days.years.contains(&day.year());
             let inside_a_pause = paused.iter().any(|(from, to)| *from < end && end <= *to);
             if self.is_working(day) && !inside_a_pause {
@@ -66,14 +66,16 @@ impl WorkCalendar {
         }
     }
 
-    /// 24:00 of a day.
-    fn end_of(&self, day: Option<Date>) -> Option<Timestamp> {
-        let midnight = day?
-            .checked_add(1.day())
-            .ok()?
-            .to_zoned_datetime(self.timezone.clone())
-            .ok()?;
-        Some(midnight.timestamp())
+    /// 24:00 of a day; the end of time for the last day that there is.
+    pub fn end_of(&self, day: Date) -> Timestamp {
+        let midnight = day.tomorrow().ok();
+        let midnight = midnight.and_then(|day| day.to_zoned_datetime(self.timezone.clone()).ok());
+        midnight.map_or(Timestamp::MAX, |midnight| midnight.timestamp())
+    }
+
+    /// The day that `at` falls on in the site's zone.
+    pub fn day_of(&self, at: Timestamp) -> Date {
+        at.to_zoned_datetime(self.timezone.clone()).date()
     }
 }
 
