@@ -12,6 +12,7 @@ mod lists;
 mod openapi;
 mod page;
 mod profiles;
+mod report;
 mod rules;
 mod tickets;
 
@@ -95,6 +96,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/tickets", get(tickets::list).post(tickets::report))
         .route("/api/v1/tickets/{id}", get(tickets::show))
         .route("/api/v1/tickets/{id}/{action}", post(tickets::act))
+        .route("/api/v1/report", get(report::show))
         .route("/api/v1/events", get(events::listen))
         .fallback(page::serve)
         .layer(CompressionLayer::new().gzip(true))

@@ -26,6 +26,7 @@ use crate::view::{AlarmView, ClockView, DeviceView, PointView, StepView, TextVie
         super::tickets::report,
         super::tickets::show,
         super::tickets::act,
+        super::report::show,
         super::events::listen,
     ),
     components(schemas(

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use model::{Severity, Standard, Text};
 
-use crate::alarms::{Alarm, AlarmState, Delays, Edge, Level, Phase};
+use crate::alarms::{
+    Alarm, AlarmState, ConditionSpan, Conditions, ConditionsDraft, Delays, Edge, Level, Phase,
+};
 use crate::notices::Notice;
 use crate::tickets::{
     Action, ClockKind, ComesBack, GATEWAY, Opening, Origin, Refusal, Ticket, TicketBook, Witness,
@@ -23,6 +25,8 @@ pub struct State {
     pub alarms: HashMap<String, Arc<Alarm>>,
     /// Tickets.
     pub tickets: TicketBook,
+    /// How the conditions stand that availability is worked out from.
+    pub conditions: Conditions,
 }
 
 /// What is to be written, in one transaction.
@@ -34,17 +38,22 @@ pub struct Change {
     pub tickets: Vec<Arc<Ticket>>,
     /// What people are to be told.
     pub notices: Vec<Notice>,
+    /// What conditions were: stretches that began or ended.
+    pub spans: Vec<ConditionSpan>,
 }
 
 impl Change {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.alarms.is_empty() && self.tickets.is_empty() && self.notices.is_empty()
+        self.alarms.is_empty() && self.tickets.is_empty() && self.notices.is_empty() && self.spans.is_empty()
     }
 
     /// Whether there is something that must be on disk.
     pub fn must_be_written(&self) -> bool {
-        !self.tickets.is_empty() || !self.notices.is_empty() || self.alarms.iter().any(|(_, keep)| *keep)
+        !self.tickets.is_empty()
+            || !self.notices.is_empty()
+            || !self.spans.is_empty()
+            || self.alarms.iter().any(|(_, keep)| *keep)
     }
 }
 
@@ -78,6 +87,7 @@ pub struct Draft<'state> {
     alarms: BTreeMap<String, Alarm>,
     tickets: BTreeMap<String, Ticket>,
     notices: Vec<Notice>,
+    conditions: ConditionsDraft<'state>,
     next_number: u64,
 }
 
@@ -97,6 +107,7 @@ impl<'state> Draft<'state> {
             alarms: BTreeMap::new(),
             tickets: BTreeMap::new(),
             notices: Vec::new(),
+            conditions: ConditionsDraft::new(&state.conditions),
             next_number,
         }
     }
@@ -111,6 +122,7 @@ impl<'state> Draft<'state> {
         summary: impl FnOnce() -> Text,
     ) {
         let id = alarm_id(&watch.rule, subject.device.as_deref());
+        self.conditions.known(&id, level != Level::Unknown, at);
         if !self.know(&id) {
             if level != Level::Holds {
                 return;
@@ -252,6 +264,7 @@ impl<'state> Draft<'state> {
             alarms,
             tickets: tickets.collect(),
             notices: self.notices,
+            spans: self.conditions.finish(),
         }
     }
 
@@ -266,6 +279,7 @@ impl<'state> Draft<'state> {
         match edge {
             None => {}
             Some(Edge::Raised { since }) => {
+                self.conditions.raised(id, since);
                 let said = summary();
                 if let Some(alarm) = self.alarms.get_mut(id) {
                     alarm.summary = said;
@@ -274,7 +288,10 @@ impl<'state> Draft<'state> {
                     self.call(id, watch, since, now);
                 }
             }
-            Some(Edge::Returned { since }) => self.ticket_of(id, |ticket| ticket.returned_to_normal(since)),
+            Some(Edge::Returned { since }) => {
+                self.conditions.returned(id, since);
+                self.ticket_of(id, |ticket| ticket.returned_to_normal(since));
+            }
         }
     }
 

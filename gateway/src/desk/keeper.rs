@@ -1,5 +1,7 @@
 //! The desk's thread: hears batches, time and people; judges; writes each change; and only then lets it be seen.
 
+mod sight;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,6 +21,8 @@ use crate::alarms::{Alarm, Delays, Level, SetAside};
 use crate::live::Live;
 use crate::store::{Kept, Records, StoreError};
 use crate::tickets::{Ticket, WorkCalendar};
+
+pub use sight::{LONGEST_BEAT, counted_conditions};
 
 /// Changes that could not be written are worked out again after this.
 const RETRY: Duration = Duration::from_secs(1);
@@ -64,6 +68,9 @@ pub struct Keeper {
     unwritten: BTreeMap<(RuleIndex, DeviceIndex), Judgement>,
     broken: HashMap<RuleIndex, (HashSet<DeviceIndex>, String)>,
     failing: bool,
+    /// When the present run began, and when it was last written that it goes on.
+    run_since: Timestamp,
+    seen_at: Timestamp,
 }
 
 impl Keeper {
@@ -99,6 +106,7 @@ impl Keeper {
             state: State {
                 alarms: HashMap::new(),
                 tickets: crate::tickets::TicketBook::new(tickets, last_number),
+                ..State::default()
             },
             subjects: subjects.collect(),
             watches,
@@ -107,9 +115,12 @@ impl Keeper {
             unwritten: BTreeMap::new(),
             broken: HashMap::new(),
             failing: false,
+            run_since: now,
+            seen_at: now,
             desk,
         };
         alarms.into_iter().for_each(|alarm| keeper.take_up(alarm));
+        keeper.begin_sight(now)?;
         Ok(keeper)
     }
 
@@ -143,7 +154,9 @@ impl Keeper {
             let judgements = self.judge.tick(Timestamp::now());
             self.note(judgements);
             self.settle(Timestamp::now());
+            self.beat(Timestamp::now());
             if !going_on {
+                self.seen(Timestamp::now());
                 return;
             }
         }

@@ -12,4 +12,4 @@ mod state;
 pub use command::{AlarmAct, Answer, Command, Denied};
 pub use draft::{Change, Draft, Report, State, Subject, Watch};
 pub use handle::{Changed, DeskHandle, Heard};
-pub use keeper::{Board, Desk, Keeper};
+pub use keeper::{Board, Desk, Keeper, LONGEST_BEAT, counted_conditions};

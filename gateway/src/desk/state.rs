@@ -11,5 +11,8 @@ impl State {
         for ticket in &change.tickets {
             self.tickets.put(ticket.clone());
         }
+        for span in &change.spans {
+            self.conditions.apply(span);
+        }
     }
 }

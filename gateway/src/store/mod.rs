@@ -7,6 +7,7 @@ mod database;
 mod history;
 mod outbox;
 mod records;
+mod sight;
 
 pub use database::{StoreError, is_full};
 pub use history::{HistoryReader, HistoryWriter, Recorded, Trend};

@@ -12,11 +12,14 @@ use crate::desk::Change;
 use crate::notices::Notice;
 use crate::tickets::{Step, Ticket};
 
-const STEPS: &[&str] = &[include_str!("migrations/records_1.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/records_1.sql"),
+    include_str!("migrations/records_3.sql"),
+];
 
 /// The writer of `records.db`.
 pub struct Records {
-    database: Database,
+    pub(super) database: Database,
     path: PathBuf,
 }
 
@@ -120,6 +123,9 @@ impl Records {
             }
             for (notice, ticket) in &notices {
                 write_notice(transaction, notice, ticket)?;
+            }
+            for span in &change.spans {
+                super::sight::write_span(transaction, span)?;
             }
             Ok(())
         })
@@ -235,10 +241,20 @@ fn write_notice(
 
 /// A reader of `records.db`, beside its writer.
 pub struct RecordsReader {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl RecordsReader {
+    /// A reader of the file in a data folder, beside a gateway that may be running on it.
+    ///
+    /// # Errors
+    /// There is no such file, or it cannot be read.
+    pub fn open(data: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            database: Database::open_reader(&data.join("records.db"))?,
+        })
+    }
+
     /// Tickets, newest first, older than `before`, with their steps.
     ///
     /// # Errors
@@ -360,7 +376,7 @@ fn number(ticket: &Ticket) -> i64 {
     i64::try_from(ticket.number).unwrap_or(i64::MAX)
 }
 
-fn read_bodies<T: serde::de::DeserializeOwned>(
+pub(super) fn read_bodies<T: serde::de::DeserializeOwned>(
     database: &Database,
     sql: &str,
     what: &str,
@@ -378,7 +394,7 @@ fn read_bodies<T: serde::de::DeserializeOwned>(
         .collect()
 }
 
-fn with_its_steps(database: &Database, mut ticket: Ticket) -> Result<Ticket, StoreError> {
+pub(super) fn with_its_steps(database: &Database, mut ticket: Ticket) -> Result<Ticket, StoreError> {
     ticket.steps = database.run(|connection| {
         connection
             .prepare_cached("SELECT at, by, what, note FROM steps WHERE ticket = ?1 ORDER BY number")?
