@@ -148,7 +148,9 @@ impl<'book> ConditionsDraft<'book> {
     }
 
     fn begin(&mut self, alarm: &str, kind: SpanKind, since: Timestamp) {
-        let Some(condition) = self.touch(alarm) else { return };
+        let Some(condition) = self.touch(alarm) else {
+            return;
+        };
         if condition.since(kind).is_none() {
             *condition.since(kind) = Some(since);
             let about = condition.about.clone();
@@ -157,7 +159,9 @@ impl<'book> ConditionsDraft<'book> {
     }
 
     fn end(&mut self, alarm: &str, kind: SpanKind, until: Timestamp) {
-        let Some(condition) = self.touch(alarm) else { return };
+        let Some(condition) = self.touch(alarm) else {
+            return;
+        };
         if let Some(since) = condition.since(kind).take() {
             let about = condition.about.clone();
             self.say(alarm, about, kind, since, Some(until.max(since)));
@@ -220,7 +224,9 @@ mod tests {
         spans.iter().for_each(|span| book.apply(span));
         let seconds = |moment: Timestamp| moment.as_second() - 1_795_000_000;
         let shown = spans.iter().map(|span| {
-            let until = span.until.map_or("…".to_owned(), |until| seconds(until).to_string());
+            let until = span
+                .until
+                .map_or("…".to_owned(), |until| seconds(until).to_string());
             format!("{} {}..{until}", span.kind.name(), seconds(span.since))
         });
         shown.collect()
@@ -229,9 +235,15 @@ mod tests {
     #[test]
     fn a_condition_is_told_when_it_changes_and_not_again() {
         let mut book = book();
-        assert_eq!(does(&mut book, |draft| draft.raised("fire-main-1.low", at(5))), ["active 5..…"]);
+        assert_eq!(
+            does(&mut book, |draft| draft.raised("fire-main-1.low", at(5))),
+            ["active 5..…"]
+        );
         assert!(does(&mut book, |draft| draft.raised("fire-main-1.low", at(6))).is_empty());
-        assert_eq!(does(&mut book, |draft| draft.returned("fire-main-1.low", at(9))), ["active 5..9"]);
+        assert_eq!(
+            does(&mut book, |draft| draft.returned("fire-main-1.low", at(9))),
+            ["active 5..9"]
+        );
         assert!(does(&mut book, |draft| draft.known("fire-main-1.low", true, at(10))).is_empty());
     }
 

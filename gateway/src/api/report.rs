@@ -30,7 +30,11 @@ pub struct Asked {
 
 impl Asked {
     fn period(&self, now: Timestamp, timezone: &jiff::tz::TimeZone) -> Result<Period, Problem> {
-        let asked = [("day", &self.day), ("month", &self.month), ("quarter", &self.quarter)];
+        let asked = [
+            ("day", &self.day),
+            ("month", &self.month),
+            ("quarter", &self.quarter),
+        ];
         let mut given = asked
             .into_iter()
             .filter_map(|(field, text)| Some((field, text.as_ref()?)));
@@ -38,7 +42,9 @@ impl Asked {
             return Ok(Period::month_of(now, timezone));
         };
         if given.next().is_some() {
-            return Err(Problem::unprocessable("give one of `day`, `month` and `quarter`").with("field", field));
+            return Err(
+                Problem::unprocessable("give one of `day`, `month` and `quarter`").with("field", field)
+            );
         }
         let wrong = |text: String| Problem::unprocessable(text).with("field", field);
         let period: Period = text.parse().map_err(wrong)?;
@@ -70,7 +76,13 @@ pub async fn show(Extract(shared): State, Query(asked): Query<Asked>) -> Result<
         let records = reading.records.lock().unwrap_or_else(PoisonError::into_inner);
         let evidence = Evidence::read(&records, &reading.site, &reading.rules, period)?;
         drop(records);
-        Ok::<_, crate::store::StoreError>(Report::of(&reading.site, &reading.calendar, period, &evidence, now))
+        Ok::<_, crate::store::StoreError>(Report::of(
+            &reading.site,
+            &reading.calendar,
+            period,
+            &evidence,
+            now,
+        ))
     });
     let report = report
         .await
@@ -78,7 +90,11 @@ pub async fn show(Extract(shared): State, Query(asked): Query<Asked>) -> Result<
         .map_err(|error| Problem::internal(error.to_string()))?;
     let name = format!("attachment; filename=\"{}-{period}.csv\"", shared.site.id);
     Ok(match format.as_str() {
-        "html" => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html(&report)).into_response(),
+        "html" => (
+            [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
+            html(&report),
+        )
+            .into_response(),
         "csv" => {
             let headers = [
                 (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),

@@ -23,7 +23,9 @@ pub async fn run(path: PathBuf, options: Options, stop: CancellationToken) -> u8
         ));
     }
     if options.local.as_ref().is_some_and(|out| is_same(out, &path)) {
-        return not_started("--local OUT is the site itself, whose own addresses would be overwritten: name another folder");
+        return not_started(
+            "--local OUT is the site itself, whose own addresses would be overwritten: name another folder",
+        );
     }
     match simulator::start(checked.folder, Arc::new(checked.site), options).await {
         Ok(running) => {
@@ -43,5 +45,6 @@ pub async fn run(path: PathBuf, options: Options, stop: CancellationToken) -> u8
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
-    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+    one.canonicalize()
+        .is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }

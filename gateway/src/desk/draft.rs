@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Severity, Standard, Text};
+use model::{Severity, Site, Standard, Text};
 
 use crate::alarms::{
     Alarm, AlarmState, ConditionSpan, Conditions, ConditionsDraft, Delays, Edge, Level, Phase,
 };
-use crate::notices::Notice;
+use crate::notices::{Called, Notice, called, due_rungs};
 use crate::tickets::{
     Action, ClockKind, ComesBack, GATEWAY, Opening, Origin, Refusal, Ticket, TicketBook, Witness,
     WorkCalendar, year_of,
@@ -84,6 +84,7 @@ pub struct Draft<'state> {
     state: &'state State,
     standard: &'state Standard,
     calendar: &'state WorkCalendar,
+    roster: Option<&'state Site>,
     alarms: BTreeMap<String, Alarm>,
     tickets: BTreeMap<String, Ticket>,
     notices: Vec<Notice>,
@@ -104,12 +105,19 @@ impl<'state> Draft<'state> {
             state,
             standard,
             calendar,
+            roster: None,
             alarms: BTreeMap::new(),
             tickets: BTreeMap::new(),
             notices: Vec::new(),
             conditions: ConditionsDraft::new(&state.conditions),
             next_number,
         }
+    }
+
+    /// With the site's duty roster: notices are for whoever is on duty. Without it they are for nobody by name.
+    pub fn for_those_on_duty(mut self, site: &'state Site) -> Self {
+        self.roster = Some(site);
+        self
     }
 
     /// A rule says a level of a device at `at`. `summary` is asked only when the alarm is raised.
@@ -164,6 +172,31 @@ impl<'state> Draft<'state> {
         for (id, kind) in self.state.tickets.ran_out(now, self.calendar) {
             self.overdue(&id, kind, now);
         }
+    }
+
+    /// Clocks that will run out soon, or have: the next ones along the roster hear of each once.
+    pub fn escalate(&mut self, now: Timestamp) {
+        let state = self.state;
+        for known in state.tickets.open() {
+            let ticket = self.tickets.get(&known.id).unwrap_or(known);
+            for (kind, rung) in due_rungs(ticket, now, self.calendar) {
+                let mut ticket = self.tickets.get(&known.id).unwrap_or(known).clone();
+                let people = self.called(rung.roles, now);
+                let names: Vec<_> = people
+                    .iter()
+                    .map(|called| format!("{} ({})", called.person, called.role))
+                    .collect();
+                let note = Some(names.join(", ")).filter(|names| !names.is_empty());
+                ticket.step(now, GATEWAY, &rung.step(kind), note);
+                self.notices
+                    .push(Notice::escalation(&ticket, kind, rung, people, now));
+                self.tickets.insert(ticket.id.clone(), ticket);
+            }
+        }
+    }
+
+    fn called(&self, roles: &[&str], at: Timestamp) -> Vec<Called> {
+        self.roster.map_or_else(Vec::new, |site| called(site, roles, at))
     }
 
     /// A person does something to a ticket.
@@ -242,7 +275,12 @@ impl<'state> Draft<'state> {
     }
 
     /// What has come out different from what is known.
-    pub fn finish(self) -> Change {
+    pub fn finish(mut self) -> Change {
+        let unaddressed = |notice: &Notice| notice.people.is_empty();
+        let mut notices = std::mem::take(&mut self.notices);
+        for notice in notices.iter_mut().filter(|notice| unaddressed(notice)) {
+            notice.people = self.called(&["technician"], notice.at);
+        }
         let alarms = self.alarms.into_iter().filter_map(|(id, alarm)| {
             let before = self.state.alarms.get(&id);
             let changed = before.is_none_or(|before| **before != alarm);
@@ -263,7 +301,7 @@ impl<'state> Draft<'state> {
         Change {
             alarms,
             tickets: tickets.collect(),
-            notices: self.notices,
+            notices,
             spans: self.conditions.finish(),
         }
     }
@@ -651,6 +689,34 @@ mod tests {
         assert!(facility.told.is_empty());
         facility.ticks(100);
         assert_eq!(facility.told, ["T-2026-000001.opened"]);
+    }
+
+    #[test]
+    fn a_deadline_is_escalated_along_the_roster_once_and_not_after_it_was_kept() {
+        let mut facility = Facility::new();
+        facility.says(Level::Holds, 0);
+        facility.ticks(10);
+        facility.does(|draft| draft.escalate(at(10 + 900)));
+        facility.does(|draft| draft.escalate(at(10 + 901)));
+        assert_eq!(
+            facility.told,
+            [
+                "T-2026-000001.opened",
+                "T-2026-000001.due_soon.arrive.50.1",
+                "T-2026-000001.due_soon.resolve.50.1"
+            ]
+        );
+        facility.acts(Action::Arrive, 1_000).unwrap();
+        facility.says(Level::Clear, 1_100);
+        facility.does(|draft| draft.escalate(at(5_000)));
+        assert_eq!(facility.told.len(), 3);
+        let steps: Vec<_> = facility
+            .ticket()
+            .steps
+            .iter()
+            .map(|step| step.what.as_str())
+            .collect();
+        assert!(steps.contains(&"due_soon_arrive_50"));
     }
 
     #[test]

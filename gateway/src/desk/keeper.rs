@@ -215,7 +215,8 @@ impl Keeper {
         let started = Instant::now();
         self.broken_rules();
         let standard = &self.desk.site.standard;
-        let mut draft = Draft::new(&self.state, standard, &self.desk.calendar);
+        let mut draft =
+            Draft::new(&self.state, standard, &self.desk.calendar).for_those_on_duty(&self.desk.site);
         for (key, judgement) in &self.unwritten {
             let Some(rule) = self.desk.rules.get(key.0) else {
                 continue;
@@ -271,10 +272,14 @@ impl Keeper {
             });
         }
         draft.clocks(now);
+        draft.escalate(now);
         let change = draft.finish();
         for complaint in self.judge.complaints() {
             counter!("facility_rule_summary_failures_total").increment(1);
-            warn!(complaint, "a rule's summary fails; its id is shown instead: mend it in the site's rules folder");
+            warn!(
+                complaint,
+                "a rule's summary fails; its id is shown instead: mend it in the site's rules folder"
+            );
         }
         if change.is_empty() {
             self.unwritten.clear();
@@ -406,7 +411,8 @@ impl Keeper {
             Command::Alarm { id, act, by } => self.act_on_alarm(&id, act, by, now),
             Command::Ticket { id, action, by, note } => {
                 let ticket = self.ticket(&id)?;
-                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
+                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+                    .for_those_on_duty(&self.desk.site);
                 let acted = draft.act(&ticket, &action, &by, note, now);
                 let acted = acted.map_err(|refusal| Denied::Ticket {
                     refusal,
@@ -419,7 +425,8 @@ impl Keeper {
             }
             Command::Report(report) => {
                 let standard = report.standard.clone();
-                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
+                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+                    .for_those_on_duty(&self.desk.site);
                 let ticket = draft.report(report, now).ok_or(Denied::UnknownRow(standard))?;
                 let change = draft.finish();
                 self.write(&change)
@@ -490,7 +497,8 @@ impl Keeper {
             _ => {}
         }
         info!(alarm = id, by, ?act, "somebody acts on an alarm");
-        let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
+        let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+            .for_those_on_duty(&self.desk.site);
         draft.change_alarm(id, |alarm| match act {
             AlarmAct::Acknowledge => alarm.acknowledge(),
             AlarmAct::Reset => alarm.reset(),

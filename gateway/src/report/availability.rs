@@ -96,7 +96,12 @@ pub struct Outages {
 impl Outages {
     /// A device's, from what its conditions were and when the gateway was looking. A device that no rule watches (`watched` is
     /// false) was never seen to work, so that all of it is unknown.
-    pub fn of_device(spans: &[&ConditionSpan], looking: &Stretches, period: &Stretches, watched: bool) -> Self {
+    pub fn of_device(
+        spans: &[&ConditionSpan],
+        looking: &Stretches,
+        period: &Stretches,
+        watched: bool,
+    ) -> Self {
         if !watched {
             return Self {
                 unavailable: Stretches::default(),
@@ -131,7 +136,8 @@ impl Outages {
     /// Of a subsystem that is down while any of its devices is, and unknown while any is and none is known to be down.
     pub fn of_any(devices: &[&Self]) -> Self {
         let unavailable = Stretches::of(devices.iter().flat_map(|device| device.unavailable.iter()));
-        let unknown = Stretches::of(devices.iter().flat_map(|device| device.unknown.iter())).minus(&unavailable);
+        let unknown =
+            Stretches::of(devices.iter().flat_map(|device| device.unknown.iter())).minus(&unavailable);
         Self { unavailable, unknown }
     }
 
@@ -243,7 +249,10 @@ mod tests {
             unavailable: Stretches::one(at(20), at(30)),
             unknown: Stretches::one(at(5), at(15)),
         };
-        assert_eq!(Outages::of_any(&[&main, &tank]).durations(&period()), seconds(65, 20, 5));
+        assert_eq!(
+            Outages::of_any(&[&main, &tank]).durations(&period()),
+            seconds(65, 20, 5)
+        );
         let mean = Durations::mean(&[main.durations(&period()), tank.durations(&period())]);
         assert_eq!(mean, seconds(75, 10, 5));
     }

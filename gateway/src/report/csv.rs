@@ -25,15 +25,27 @@ pub fn csv(report: &Report) -> String {
     table.groups("deadlines_by_class", &report.deadlines.by_class);
     table.groups("deadlines_by_building", &report.deadlines.by_building);
     table.groups("deadlines_by_person", &report.deadlines.by_person);
-    report.availability.iter().for_each(|subsystem| table.subsystem(subsystem));
+    report
+        .availability
+        .iter()
+        .for_each(|subsystem| table.subsystem(subsystem));
     table.repairs("repairs", "all", "", &report.repairs.all);
     for class in &report.repairs.by_class {
         table.repairs("repairs_by_class", &class.class, &class.name.zh, &class.repairs);
     }
     for device in &report.worst_devices {
-        table.figure(["worst_devices", &device.id, &device.name, "failures"], &device.failures);
-        table.hours(["worst_devices", &device.id, &device.name, "unavailable"], device.unavailable_hours);
-        table.hours(["worst_devices", &device.id, &device.name, "unknown"], device.unknown_hours);
+        table.figure(
+            ["worst_devices", &device.id, &device.name, "failures"],
+            &device.failures,
+        );
+        table.hours(
+            ["worst_devices", &device.id, &device.name, "unavailable"],
+            device.unavailable_hours,
+        );
+        table.hours(
+            ["worst_devices", &device.id, &device.name, "unknown"],
+            device.unknown_hours,
+        );
     }
     table.lists(report);
     table.text
@@ -105,7 +117,10 @@ impl Table {
         let verdict = subsystem.verdict.unwrap_or_default();
         self.line(["availability", class, name, "verdict", verdict, "", ""]);
         let mut durations = |section: &str, item: &str, name: &str, durations: &super::DurationsView| {
-            self.percent([section, item, name, "availability"], durations.availability_percent);
+            self.percent(
+                [section, item, name, "availability"],
+                durations.availability_percent,
+            );
             self.hours([section, item, name, "available"], durations.available_hours);
             self.hours([section, item, name, "unavailable"], durations.unavailable_hours);
             self.hours([section, item, name, "unknown"], durations.unknown_hours);
@@ -115,7 +130,12 @@ impl Table {
             durations("availability_by_day", class, &day.date, &day.durations);
         }
         for device in &subsystem.devices {
-            durations("availability_by_device", &device.id, &device.name, &device.durations);
+            durations(
+                "availability_by_device",
+                &device.id,
+                &device.name,
+                &device.durations,
+            );
         }
     }
 
@@ -124,23 +144,50 @@ impl Table {
         self.mean([section, item, name, "acknowledge"], &repairs.acknowledge);
         self.mean([section, item, name, "arrive"], &repairs.arrive);
         self.mean([section, item, name, "repair"], &repairs.repair);
-        self.mean([section, item, name, "between_failures"], &repairs.between_failures);
+        self.mean(
+            [section, item, name, "between_failures"],
+            &repairs.between_failures,
+        );
     }
 
     fn lists(&mut self, report: &Report) {
         for missed in &report.missed {
             let person = missed.person.as_deref().unwrap_or_default();
             let late = number(missed.late_hours);
-            self.line(["missed", &missed.standard, person, missed.clock, &late, "h", &missed.ticket]);
+            self.line([
+                "missed",
+                &missed.standard,
+                person,
+                missed.clock,
+                &late,
+                "h",
+                &missed.ticket,
+            ]);
         }
         for paused in &report.paused {
             let notice = paused.notice.as_deref().unwrap_or_default();
             let hours = number(paused.hours);
-            self.line(["paused", &paused.from, notice, paused.clock, &hours, "h", &paused.ticket]);
+            self.line([
+                "paused",
+                &paused.from,
+                notice,
+                paused.clock,
+                &hours,
+                "h",
+                &paused.ticket,
+            ]);
         }
         for stop in &report.on_word {
             let reason = stop.reason.as_deref().unwrap_or_default();
-            self.line(["on_word", &stop.by, reason, stop.clock, &stop.at, "", &stop.ticket]);
+            self.line([
+                "on_word",
+                &stop.by,
+                reason,
+                stop.clock,
+                &stop.at,
+                "",
+                &stop.ticket,
+            ]);
         }
     }
 }
@@ -156,7 +203,8 @@ fn number(value: f64) -> String {
 
 /// A field as a spreadsheet may open it: quoted where it must be, and never a formula, since people type names and notes.
 fn escaped(field: &str) -> String {
-    let begins_a_formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']) && field.parse::<f64>().is_err();
+    let begins_a_formula =
+        field.starts_with(['=', '+', '-', '@', '\t', '\r']) && field.parse::<f64>().is_err();
     let plain = if begins_a_formula {
         format!("'{field}")
     } else {

@@ -8,7 +8,9 @@ use utoipa::ToSchema;
 
 use super::figure::Figure;
 use super::places::{Place, Places};
-use crate::tickets::{Clock, ClockEvent, ClockKind, ClockStand, ClockState, GATEWAY, StoppedBy, Ticket, WorkCalendar};
+use crate::tickets::{
+    Clock, ClockEvent, ClockKind, ClockStand, ClockState, GATEWAY, StoppedBy, Ticket, WorkCalendar,
+};
 
 /// One run of a clock: from a start to its stop.
 #[derive(Clone, Debug, PartialEq)]
@@ -219,8 +221,16 @@ mod tests {
         let site = site();
         let tickets = [ticket.clone()];
         let calendar = WorkCalendar::utc_weekends();
-        let runs = clock_runs(&tickets, (at(0), at(100_000)), &places(&site), &calendar, at(seconds));
-        runs.into_iter().map(|run| (run.kind, run.outcome, run.person)).collect()
+        let runs = clock_runs(
+            &tickets,
+            (at(0), at(100_000)),
+            &places(&site),
+            &calendar,
+            at(seconds),
+        );
+        runs.into_iter()
+            .map(|run| (run.kind, run.outcome, run.person))
+            .collect()
     }
 
     #[test]
@@ -262,7 +272,13 @@ mod tests {
         let mut ticket = opened(1, 0);
         acts(&mut ticket, Action::Accept, "Li", Witness::Active, 60);
         let reason = Some("the sensor is broken".to_owned());
-        acts(&mut ticket, Action::Resolve { reason }, "Li", Witness::Active, 100);
+        acts(
+            &mut ticket,
+            Action::Resolve { reason },
+            "Li",
+            Witness::Active,
+            100,
+        );
         acts(&mut ticket, Action::Close, "Chen", Witness::Active, 200);
         let found = outcomes(&ticket, 9_999);
         assert_eq!((found[0].1, found[1].1), (Outcome::Closed, Outcome::OnWord));

@@ -17,7 +17,7 @@ mod stretches;
 mod subsystems;
 mod targets;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -249,10 +249,12 @@ impl Report {
 
 impl Deadlines {
     fn of(runs: &[ClockRun<'_>], targets: &Targets) -> Self {
-        let plain = |key: &str| TextView {
-            zh: key.to_owned(),
-            en: key.to_owned(),
+        let plain = |key: &str, (zh, en): (&str, &str)| TextView {
+            zh: if key.is_empty() { zh } else { key }.to_owned(),
+            en: if key.is_empty() { en } else { key }.to_owned(),
         };
+        let building = |key: &str| plain(key, ("不分楼栋", "No building"));
+        let person = |key: &str| plain(key, ("无人接单", "Nobody"));
         let groups = |tallies: Vec<(String, Tally)>, name: &dyn Fn(&str) -> TextView| {
             let group = |(key, tally): (String, Tally)| Group {
                 name: name(&key),
@@ -267,8 +269,11 @@ impl Deadlines {
             by_class: groups(tallies(runs, |run| run.place.class.clone()), &|class| {
                 class_name(class, targets)
             }),
-            by_building: groups(tallies(runs, |run| run.place.building.clone()), &plain),
-            by_person: groups(tallies(runs, |run| run.person.clone().unwrap_or_default()), &plain),
+            by_building: groups(tallies(runs, |run| run.place.building.clone()), &building),
+            by_person: groups(
+                tallies(runs, |run| run.person.clone().unwrap_or_default()),
+                &person,
+            ),
         }
     }
 }
@@ -299,7 +304,10 @@ fn repairs_part(failures: &[Failure<'_>], availability: &[Subsystem], targets: &
     let hours_of: HashMap<&str, f64> = availability
         .iter()
         .map(|subsystem| {
-            let hours = subsystem.devices.iter().map(|device| device.durations.available_hours);
+            let hours = subsystem
+                .devices
+                .iter()
+                .map(|device| device.durations.available_hours);
             (subsystem.class.as_str(), hours.sum())
         })
         .collect();
@@ -426,7 +434,10 @@ pub fn tickets_of(report: &Report) -> BTreeSet<&str> {
         &tally.running,
         &report.repairs.all.failures,
     ];
-    figures.into_iter().flat_map(|figure| figure.tickets.iter().map(String::as_str)).collect()
+    figures
+        .into_iter()
+        .flat_map(|figure| figure.tickets.iter().map(String::as_str))
+        .collect()
 }
 
 fn hours(duration: SignedDuration) -> f64 {

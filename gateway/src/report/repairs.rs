@@ -106,9 +106,13 @@ impl Repairs {
             .collect();
         let mut between = Mean::of(seen.iter().map(|failure| (0.0, failure.ticket.id.as_str())));
         let count = u32::try_from(between.count).unwrap_or(u32::MAX);
-        between.hours = available_hours.filter(|_| count > 0).map(|hours| hours / f64::from(count));
+        between.hours = available_hours
+            .filter(|_| count > 0)
+            .map(|hours| hours / f64::from(count));
         let mut counted = Figure::default();
-        failures.iter().for_each(|failure| counted.add(&failure.ticket.id));
+        failures
+            .iter()
+            .for_each(|failure| counted.add(&failure.ticket.id));
         Self {
             failures: counted,
             acknowledge: mean(|failure| failure.acknowledged_at),
@@ -164,8 +168,15 @@ mod tests {
         ticket.came_back(at(5_000));
         let tickets = [ticket];
         let found = failures(&tickets, (at(0), at(9_999)), &places(&site));
-        assert_eq!(found.iter().map(|one| one.began_at).collect::<Vec<_>>(), [at(0), at(5_000)]);
-        assert_eq!(found[0].repaired_at, Some(at(300)), "the first return did not last");
+        assert_eq!(
+            found.iter().map(|one| one.began_at).collect::<Vec<_>>(),
+            [at(0), at(5_000)]
+        );
+        assert_eq!(
+            found[0].repaired_at,
+            Some(at(300)),
+            "the first return did not last"
+        );
         assert_eq!(found[1].repaired_at, None);
     }
 

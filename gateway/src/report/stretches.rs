@@ -86,8 +86,9 @@ impl Stretches {
 
     /// How long they are together.
     pub fn duration(&self) -> SignedDuration {
-        self.iter()
-            .fold(SignedDuration::ZERO, |sum, (from, to)| sum + to.duration_since(from))
+        self.iter().fold(SignedDuration::ZERO, |sum, (from, to)| {
+            sum + to.duration_since(from)
+        })
     }
 }
 

@@ -184,7 +184,10 @@ fn together(class: &str, devices: &[(&model::Device, Outages)], time: &Stretches
         let outages: Vec<&Outages> = devices.iter().map(|(_, outages)| outages).collect();
         return Outages::of_any(&outages).durations(time);
     }
-    let durations: Vec<_> = devices.iter().map(|(_, outages)| outages.durations(time)).collect();
+    let durations: Vec<_> = devices
+        .iter()
+        .map(|(_, outages)| outages.durations(time))
+        .collect();
     Durations::mean(&durations)
 }
 
@@ -193,7 +196,10 @@ fn days(period: Period, timezone: &TimeZone, now: Timestamp) -> Vec<(String, Str
     let mut days = Vec::new();
     for day in period.days() {
         let from = start_of(day, timezone);
-        let to = day.checked_add(1.day()).ok().and_then(|next| start_of(next, timezone));
+        let to = day
+            .checked_add(1.day())
+            .ok()
+            .and_then(|next| start_of(next, timezone));
         if let (Some(from), Some(to)) = (from, to)
             && from < now
         {
@@ -204,7 +210,10 @@ fn days(period: Period, timezone: &TimeZone, now: Timestamp) -> Vec<(String, Str
 }
 
 fn outage_list(spans: &[&ConditionSpan], timezone: &TimeZone) -> Vec<OutageView> {
-    let mut active: Vec<_> = spans.iter().filter(|span| span.kind == SpanKind::Active).collect();
+    let mut active: Vec<_> = spans
+        .iter()
+        .filter(|span| span.kind == SpanKind::Active)
+        .collect();
     active.sort_by_key(|span| span.since);
     let shown = active.into_iter().take(MOST_OUTAGES).map(|span| OutageView {
         rule: span.about.rule.clone(),

@@ -92,8 +92,19 @@ mod tests {
         assert_eq!(targets.of("fire_water").unwrap().quote, "消防供水 100%正常运作");
         assert_eq!(percent("lighting"), Some(99.0));
         assert_eq!(targets.of("lighting").unwrap().quote, "小区路面保证99%正常照明");
-        for class in ["water_supply", "drainage", "power", "elevator", "low_current", "lightning"] {
-            assert_eq!(percent(class), None, "{class} must be in working order, without a number");
+        for class in [
+            "water_supply",
+            "drainage",
+            "power",
+            "elevator",
+            "low_current",
+            "lightning",
+        ] {
+            assert_eq!(
+                percent(class),
+                None,
+                "{class} must be in working order, without a number"
+            );
             assert_ne!(targets.name(class).zh, class);
         }
     }

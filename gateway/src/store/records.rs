@@ -110,7 +110,7 @@ impl Records {
         }
         let mut notices = Vec::with_capacity(change.notices.len());
         for notice in &change.notices {
-            notices.push((notice, self.json(&notice.ticket)?));
+            notices.push((notice, self.json(&notice.ticket)?, self.json(&notice.people)?));
         }
         self.database.transact(|transaction| {
             for (id, body) in &alarm_bodies {
@@ -121,8 +121,8 @@ impl Records {
             for (ticket, body) in change.tickets.iter().zip(&bodies) {
                 write_ticket(transaction, ticket, body)?;
             }
-            for (notice, ticket) in &notices {
-                write_notice(transaction, notice, ticket)?;
+            for (notice, ticket, people) in &notices {
+                write_notice(transaction, notice, ticket, people)?;
             }
             for span in &change.spans {
                 super::sight::write_span(transaction, span)?;
@@ -223,10 +223,11 @@ fn write_notice(
     transaction: &rusqlite::Transaction<'_>,
     notice: &Notice,
     ticket: &str,
+    people: &str,
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT INTO notices (key, event, at, clock, ticket, next_at) VALUES (?1, ?2, ?3, ?4, ?5, ?3)
+            "INSERT INTO notices (key, event, at, clock, ticket, next_at, people) VALUES (?1, ?2, ?3, ?4, ?5, ?3, ?6)
              ON CONFLICT (key) DO NOTHING",
         )?
         .execute(params![
@@ -234,7 +235,8 @@ fn write_notice(
             notice.event,
             nanoseconds(notice.at),
             notice.clock.map(|clock| clock.name()),
-            ticket
+            ticket,
+            people
         ])?;
     Ok(())
 }
@@ -306,7 +308,7 @@ impl RecordsReader {
         let rows = self.database.run(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT key, event, at, clock, ticket, tries FROM notices
+                    "SELECT key, event, at, clock, ticket, tries, people FROM notices
                      WHERE sent_at IS NULL AND next_at <= ?1 ORDER BY at LIMIT ?2",
                 )?
                 .query_map(
@@ -319,25 +321,29 @@ impl RecordsReader {
                             row.get::<_, Option<String>>(3)?,
                             row.get::<_, String>(4)?,
                             row.get::<_, u32>(5)?,
+                            row.get::<_, String>(6)?,
                         ))
                     },
                 )?
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
         let mut pending = Vec::with_capacity(rows.len());
-        for (key, event, at, clock, ticket, tries) in rows {
+        for (key, event, at, clock, ticket, tries, people) in rows {
             let ticket =
                 serde_json::from_str(&ticket).map_err(|error| self.database.unreadable(&key, error))?;
             let clock = clock
                 .map(|clock| serde_json::from_value(clock.into()))
                 .transpose()
                 .map_err(|error| self.database.unreadable(&key, error))?;
+            let people =
+                serde_json::from_str(&people).map_err(|error| self.database.unreadable(&key, error))?;
             pending.push(PendingNotice {
                 notice: Notice {
                     key,
                     event,
                     at: timestamp(at),
                     clock,
+                    people,
                     ticket,
                 },
                 tries,

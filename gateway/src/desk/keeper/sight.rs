@@ -58,7 +58,8 @@ impl Keeper {
             conditions.keep(alarm, about);
         }
         let alarms = &self.state.alarms;
-        let goes_on = |alarm: &str| conditions.has(alarm) && alarms.get(alarm).is_some_and(|alarm| alarm.is_active());
+        let goes_on =
+            |alarm: &str| conditions.has(alarm) && alarms.get(alarm).is_some_and(|alarm| alarm.is_active());
         let lasting = self.desk.records.begin_run(now, goes_on)?;
         lasting.iter().for_each(|span| conditions.apply(span));
 
@@ -117,11 +118,18 @@ mod tests {
         let counted = counted_conditions(&loading.site, &rules);
         let rows_of = |class: &str| {
             let rows = counted.iter().filter(|(_, about)| about.class == class);
-            rows.map(|(_, about)| about.standard.as_str()).collect::<std::collections::BTreeSet<_>>()
+            rows.map(|(_, about)| about.standard.as_str())
+                .collect::<std::collections::BTreeSet<_>>()
         };
-        assert_eq!(rows_of("fire_water").into_iter().collect::<Vec<_>>(), ["fire-water", "urgent-repair"]);
+        assert_eq!(
+            rows_of("fire_water").into_iter().collect::<Vec<_>>(),
+            ["fire-water", "urgent-repair"]
+        );
         assert!(!rows_of("power").contains("general-fault"));
-        assert_eq!(rows_of("low_current").into_iter().collect::<Vec<_>>(), ["general-fault"]);
+        assert_eq!(
+            rows_of("low_current").into_iter().collect::<Vec<_>>(),
+            ["general-fault"]
+        );
         let sight: Vec<_> = rules.iter().filter(|(_, rule)| rule.class.is_none()).collect();
         assert!(!sight.is_empty());
         for (_, rule) in sight {

@@ -9,6 +9,8 @@ const STRIP_HEIGHT: f64 = 26.0;
 const BAR_WIDTH: f64 = 260.0;
 /// Whatever is there is seen: a second of a month would be less than a hair.
 const THINNEST: f64 = 2.0;
+/// A hatch needs more room to be one.
+const THINNEST_HATCH: f64 = 6.0;
 
 /// The patterns that the drawings use, once a page.
 pub const PATTERNS: &str = "<svg width=\"0\" height=\"0\" aria-hidden=\"true\" style=\"position:absolute\"><defs>\
@@ -51,15 +53,15 @@ fn cell(svg: &mut String, left: f64, width: f64, day: &DurationsView, date: &str
     if whole <= 0.0 {
         return;
     }
-    let height = |hours: f64| {
+    let height = |hours: f64, least: f64| {
         if hours > 0.0 {
-            (STRIP_HEIGHT * hours / whole).max(THINNEST)
+            (STRIP_HEIGHT * hours / whole).max(least)
         } else {
             0.0
         }
     };
-    let down = height(day.unavailable_hours);
-    let unknown = height(day.unknown_hours).min(STRIP_HEIGHT - down);
+    let down = height(day.unavailable_hours, THINNEST);
+    let unknown = height(day.unknown_hours, THINNEST_HATCH).min(STRIP_HEIGHT - down);
     let _ = write!(
         svg,
         "<g><title>{date}: {:.2} h / {:.2} h / {:.2} h</title><rect class=\"ok\" x=\"{left:.2}\" y=\"0\" width=\"{width:.2}\" height=\"{STRIP_HEIGHT}\"/>",
@@ -114,7 +116,9 @@ pub fn bar(tally: &Tally, most: usize) -> String {
 
 /// A small square that a legend explains.
 pub fn swatch(look: &str) -> String {
-    format!("<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><rect {look} x=\"0.5\" y=\"0.5\" width=\"11\" height=\"11\"/></svg>")
+    format!(
+        "<svg width=\"12\" height=\"12\" aria-hidden=\"true\"><rect {look} x=\"0.5\" y=\"0.5\" width=\"11\" height=\"11\"/></svg>"
+    )
 }
 
 /// The shape of what needs somebody: a filled octagon.

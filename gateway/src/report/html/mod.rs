@@ -61,36 +61,60 @@ fn keys(report: &Report) -> String {
             &percent(report.deadlines.all.kept_percent),
             "时限达成",
             "deadlines kept",
-            report.deadlines.all.missed.count > 0,
+            bad(report.deadlines.all.missed.count > 0),
         ),
         key(
             &format!("{} <small>次</small>", report.deadlines.all.missed.count),
             "超时",
             "deadlines missed",
-            report.deadlines.all.missed.count > 0,
+            bad(report.deadlines.all.missed.count > 0),
         ),
     ];
-    for subsystem in report.availability.iter().filter(|subsystem| subsystem.target_percent.is_some()) {
+    for subsystem in report
+        .availability
+        .iter()
+        .filter(|subsystem| subsystem.target_percent.is_some())
+    {
         keys.push(key(
             &percent(subsystem.durations.availability_percent),
             &format!("{}可用率", escaped(&subsystem.name.zh)),
             &format!("{} available", subsystem.name.en.to_lowercase()),
-            subsystem.verdict == Some("missed"),
+            match subsystem.verdict {
+                Some("missed") => Look::Bad,
+                Some("not_proven") => Look::Doubt,
+                _ => Look::Calm,
+            },
         ));
     }
     let repair = report.repairs.all.repair.hours;
-    let repair = repair.map_or("—".to_owned(), |hours| format!("{} <small>小时</small>", hours_text(hours)));
-    keys.push(key(&repair, "平均修复", "mean hours to repair", false));
+    let repair = repair.map_or("—".to_owned(), |hours| {
+        format!("{} <small>小时</small>", hours_text(hours))
+    });
+    keys.push(key(&repair, "平均修复", "mean hours to repair", Look::Calm));
     format!("<div class=\"keys\">{}</div>", keys.concat())
 }
 
-fn key(value: &str, zh: &str, en: &str, bad: bool) -> String {
-    let (class, mark) = if bad {
-        (" class=\"bad\"", chart::OCTAGON)
-    } else {
-        ("", "")
+/// How a figure looks: colour only for what needs somebody, and never colour alone.
+#[derive(Clone, Copy)]
+enum Look {
+    Calm,
+    Doubt,
+    Bad,
+}
+
+fn bad(is_bad: bool) -> Look {
+    if is_bad { Look::Bad } else { Look::Calm }
+}
+
+fn key(value: &str, zh: &str, en: &str, look: Look) -> String {
+    let (class, mark, doubt) = match look {
+        Look::Calm => ("", "", ""),
+        Look::Doubt => (" class=\"doubt\"", chart::QUESTION, " · 未证实 not proven"),
+        Look::Bad => (" class=\"bad\"", chart::OCTAGON, ""),
     };
-    format!("<div class=\"key\"><b{class}>{value}</b><span>{mark}{zh} <span class=\"en\">{en}</span></span></div>")
+    format!(
+        "<div class=\"key\"><b{class}>{value}</b><span>{mark}{zh} <span class=\"en\">{en}</span>{doubt}</span></div>"
+    )
 }
 
 fn footer(report: &Report) -> String {
@@ -109,7 +133,10 @@ fn verdict(subsystem: &Subsystem) -> String {
     match subsystem.verdict {
         Some("kept") => "达标 <span class=\"en\">kept</span>".to_owned(),
         Some("not_proven") => {
-            format!("<span class=\"doubt\">{}未证实 not proven</span>", chart::QUESTION)
+            format!(
+                "<span class=\"doubt\">{}未证实 not proven</span>",
+                chart::QUESTION
+            )
         }
         Some("missed") => format!("<span class=\"bad\">{}未达标 missed</span>", chart::OCTAGON),
         _ => "<span class=\"muted\">—</span>".to_owned(),
@@ -167,6 +194,9 @@ mod tests {
 
     #[test]
     fn what_people_typed_is_text_and_never_markup() {
-        assert_eq!(escaped("<img src=x onerror=\"a('b')\">"), "&lt;img src=x onerror=&quot;a(&#39;b&#39;)&quot;&gt;");
+        assert_eq!(
+            escaped("<img src=x onerror=\"a('b')\">"),
+            "&lt;img src=x onerror=&quot;a(&#39;b&#39;)&quot;&gt;"
+        );
     }
 }

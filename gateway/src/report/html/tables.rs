@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{chart, escaped, hours_text, minute, percent, verdict};
-use crate::report::{Figure, Group, Mean, Report, Repairs, Subsystem, Tally};
+use crate::report::{Figure, Group, Mean, Repairs, Report, Subsystem, Tally};
 
 /// Availability: a line a subsystem with its days, then the devices that were not always seen to work.
 pub fn availability(report: &Report, days: usize) -> String {
@@ -33,7 +33,9 @@ pub fn availability(report: &Report, days: usize) -> String {
 fn subsystem_line(subsystem: &Subsystem, days: usize) -> String {
     let target = subsystem
         .target_percent
-        .map_or("<span class=\"muted\">正常运作</span>".to_owned(), |target| format!("{target} %"));
+        .map_or("<span class=\"muted\">正常运作</span>".to_owned(), |target| {
+            format!("{target} %")
+        });
     format!(
         "<tr><td>{}</td><td class=\"strip\">{}</td><td class=\"n\">{}</td><td class=\"n\">{target}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"name\">{}</td></tr>",
         named(&subsystem.name.zh, &subsystem.name.en),
@@ -47,7 +49,10 @@ fn subsystem_line(subsystem: &Subsystem, days: usize) -> String {
 
 /// The devices that were down, with their alarms; those that were only unknown are in the other formats.
 fn devices(report: &Report) -> String {
-    let devices = report.availability.iter().flat_map(|subsystem| &subsystem.devices);
+    let devices = report
+        .availability
+        .iter()
+        .flat_map(|subsystem| &subsystem.devices);
     let lines: Vec<String> = devices
         .filter(|device| device.durations.unavailable_hours > 0.0)
         .map(|device| {
@@ -91,7 +96,12 @@ fn devices(report: &Report) -> String {
 pub fn deadlines(report: &Report) -> String {
     let deadlines = &report.deadlines;
     if total(&deadlines.all) == 0 {
-        return empty("时限", "Deadlines", "本期没有工单时限开始计时", "No deadline began in this period");
+        return empty(
+            "时限",
+            "Deadlines",
+            "本期没有工单时限开始计时",
+            "No deadline began in this period",
+        );
     }
     let parts = [
         ("按时限", "By promise", &deadlines.by_clock),
@@ -104,7 +114,11 @@ pub fn deadlines(report: &Report) -> String {
         .map(|(zh, en, groups)| {
             let most = groups.iter().map(|group| total(&group.tally)).max().unwrap_or(0);
             let lines: Vec<String> = groups.iter().map(|group| group_line(group, most)).collect();
-            format!("<h3>{zh} <span class=\"en\">{en}</span></h3><table>{}<tbody>{}</tbody></table>", tally_head(), lines.concat())
+            format!(
+                "<h3>{zh} <span class=\"en\">{en}</span></h3><table>{}<tbody>{}</tbody></table>",
+                tally_head(),
+                lines.concat()
+            )
         })
         .collect();
     let legend = legend(&[
@@ -135,7 +149,6 @@ fn tally_head() -> String {
 fn group_line(group: &Group, most: usize) -> String {
     let tally = &group.tally;
     let name = match (group.name.zh.as_str(), group.name.en.as_str()) {
-        ("", _) => named("—", "none"),
         (zh, en) if zh == en => named(&escaped(zh), ""),
         (zh, en) => named(&escaped(zh), &escaped(en)),
     };
@@ -164,7 +177,7 @@ pub fn missed(report: &Report) -> String {
         .map(|missed| {
             let stopped = missed.stopped_at.as_deref().map_or("<span class=\"bad\">未停 overdue</span>".to_owned(), minute);
             format!(
-                "<tr><td class=\"name\">{}</td><td class=\"note\">{}<span class=\"en\"> {}</span></td><td class=\"name\">{} {}</td><td class=\"name\">{}</td><td class=\"name\">{stopped}</td><td class=\"n bad\">{}</td><td>{}</td></tr>",
+                "<tr><td class=\"name\">{}</td><td class=\"note\">{}<span class=\"en\"> {}</span></td><td class=\"name\">{} {}</td><td class=\"name\">{}</td><td class=\"name\">{stopped}</td><td class=\"n bad\">{}</td><td class=\"name\">{}</td></tr>",
                 missed.ticket,
                 escaped(&missed.summary.zh),
                 escaped(&missed.summary.en),
@@ -185,20 +198,29 @@ pub fn missed(report: &Report) -> String {
         ("n", "超时", "Late, h"),
         ("", "人员", "Person"),
     ]);
-    section("超时", "Missed deadlines", &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()))
+    section(
+        "超时",
+        "Missed deadlines",
+        &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()),
+    )
 }
 
 /// The clocks that waited for parts.
 pub fn paused(report: &Report) -> String {
     if report.paused.is_empty() {
-        return empty("等待配件", "Waiting for parts", "本期没有停钟等待", "No clock waited in this period");
+        return empty(
+            "等待配件",
+            "Waiting for parts",
+            "本期没有停钟等待",
+            "No clock waited in this period",
+        );
     }
     let lines: Vec<String> = report
         .paused
         .iter()
         .map(|paused| {
             format!(
-                "<tr><td class=\"name\">{}</td><td>{}</td><td class=\"name\">{} — {}</td><td class=\"n\">{}</td><td>{}</td><td class=\"note\">{}</td></tr>",
+                "<tr><td class=\"name\">{}</td><td class=\"name\">{}</td><td class=\"name\">{} — {}</td><td class=\"n\">{}</td><td class=\"name\">{}</td><td class=\"note\">{}</td></tr>",
                 paused.ticket,
                 clock(paused.clock),
                 minute(&paused.from),
@@ -217,7 +239,11 @@ pub fn paused(report: &Report) -> String {
         ("", "人员", "By"),
         ("", "配件与告知业主", "Parts, and what the owners were told"),
     ]);
-    section("等待配件", "Waiting for parts", &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()))
+    section(
+        "等待配件",
+        "Waiting for parts",
+        &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()),
+    )
 }
 
 /// The clocks that stopped on a person's word.
@@ -246,13 +272,22 @@ pub fn on_word(report: &Report) -> String {
         ("", "人员", "By"),
         ("", "理由", "Reason"),
     ]);
-    section("凭口头停钟", "Stopped on a person's word", &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()))
+    section(
+        "凭口头停钟",
+        "Stopped on a person's word",
+        &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()),
+    )
 }
 
 /// Mean times, by class.
 pub fn repairs(report: &Report) -> String {
     if report.repairs.all.failures.count == 0 {
-        return empty("故障与修复", "Failures and repairs", "本期无故障", "No failure in this period");
+        return empty(
+            "故障与修复",
+            "Failures and repairs",
+            "本期无故障",
+            "No failure in this period",
+        );
     }
     let line = |name: String, repairs: &Repairs| {
         format!(
@@ -268,9 +303,17 @@ pub fn repairs(report: &Report) -> String {
         .repairs
         .by_class
         .iter()
-        .map(|class| line(named(&escaped(&class.name.zh), &escaped(&class.name.en)), &class.repairs))
+        .map(|class| {
+            line(
+                named(&escaped(&class.name.zh), &escaped(&class.name.en)),
+                &class.repairs,
+            )
+        })
         .collect();
-    lines.push(line("合计 <span class=\"en\">all</span>".to_owned(), &report.repairs.all));
+    lines.push(line(
+        "合计 <span class=\"en\">all</span>".to_owned(),
+        &report.repairs.all,
+    ));
     let head = head(&[
         ("", "系统", "Class"),
         ("n", "故障", "Failures"),
@@ -279,7 +322,11 @@ pub fn repairs(report: &Report) -> String {
         ("n", "平均修复", "To repair, h"),
         ("n", "平均无故障", "Between failures, h"),
     ]);
-    section("故障与修复", "Failures and repairs", &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()))
+    section(
+        "故障与修复",
+        "Failures and repairs",
+        &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()),
+    )
 }
 
 /// The devices that gave the most trouble.
@@ -310,7 +357,11 @@ pub fn worst(report: &Report) -> String {
         ("n", "未知", "Unknown, h"),
         ("", "工单", "Tickets"),
     ]);
-    section("故障最多的设备", "Worst devices", &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()))
+    section(
+        "故障最多的设备",
+        "Worst devices",
+        &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()),
+    )
 }
 
 /// The tickets behind the figures.
@@ -324,7 +375,6 @@ pub fn behind(report: &Report) -> String {
     let mut lines = Vec::new();
     for (zh, en, groups) in groups {
         for group in groups {
-            let name = if group.name.zh.is_empty() { "—" } else { &group.name.zh };
             let figures: Vec<String> = figures(&group.tally)
                 .into_iter()
                 .filter(|(_, figure)| figure.count > 0)
@@ -332,7 +382,7 @@ pub fn behind(report: &Report) -> String {
                 .collect();
             lines.push(format!(
                 "<tr><td class=\"name\">{zh} <span class=\"en\">{en}</span></td><td class=\"name\">{}</td><td class=\"ids\">{}</td></tr>",
-                escaped(name),
+                escaped(&group.name.zh),
                 figures.join("<br>")
             ));
         }
@@ -340,7 +390,11 @@ pub fn behind(report: &Report) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    section("数字背后的工单", "The tickets behind the figures", &format!("<table><tbody>{}</tbody></table>", lines.concat()))
+    section(
+        "数字背后的工单",
+        "The tickets behind the figures",
+        &format!("<table><tbody>{}</tbody></table>", lines.concat()),
+    )
 }
 
 fn figures(tally: &Tally) -> [(&'static str, &Figure); 6] {
