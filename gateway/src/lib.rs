@@ -9,6 +9,7 @@ pub mod api;
 pub mod daemon;
 pub mod desk;
 mod failure;
+pub mod handover;
 mod intake;
 pub mod live;
 pub mod notices;

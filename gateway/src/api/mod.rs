@@ -6,6 +6,7 @@ mod devices;
 mod error;
 mod events;
 mod gateway;
+mod handovers;
 mod health;
 mod history;
 mod lists;
@@ -96,6 +97,9 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/tickets", get(tickets::list).post(tickets::report))
         .route("/api/v1/tickets/{id}", get(tickets::show))
         .route("/api/v1/tickets/{id}/{action}", post(tickets::act))
+        .route("/api/v1/handovers", get(handovers::list).post(handovers::write))
+        .route("/api/v1/handovers/{id}", get(handovers::show))
+        .route("/api/v1/handovers/{id}/confirm", post(handovers::confirm))
         .route("/api/v1/report", get(report::show))
         .route("/api/v1/events", get(events::listen))
         .fallback(page::serve)

@@ -1,5 +1,6 @@
 //! The desk's thread: hears batches, time and people; judges; writes each change; and only then lets it be seen.
 
+mod log;
 mod sight;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -433,6 +434,9 @@ impl Keeper {
                     .map_err(|error| Denied::NotStored(error.to_string()))?;
                 Ok(Answer::Ticket(Arc::new(ticket)))
             }
+            Command::HandOver { by, note } => self.hand_over(by, note, now),
+            Command::ConfirmHandover { id, by } => self.confirm_handover(&id, by, now),
+            Command::NoteDevice(entry) => self.note_device(entry, now),
             Command::NoticeSent { key, at } => self.noted(|records| records.notice_sent(&key, at)),
             Command::NoticeFailed { key, reason, next_at } => {
                 self.noted(|records| records.notice_failed(&key, &reason, next_at))

@@ -5,11 +5,13 @@
 
 mod database;
 mod history;
+mod log;
 mod outbox;
 mod records;
 mod sight;
 
 pub use database::{StoreError, is_full};
 pub use history::{HistoryReader, HistoryWriter, Recorded, Trend};
+pub use log::DeviceEntry;
 pub use outbox::{Body, OutboxReader, OutboxWriter, Pending};
 pub use records::{Kept, PendingNotice, Records, RecordsReader};

@@ -170,7 +170,7 @@ impl Records {
         read_bodies(&self.database, sql, what, values)
     }
 
-    fn json(&self, value: &impl serde::Serialize) -> Result<String, StoreError> {
+    pub(super) fn json(&self, value: &impl serde::Serialize) -> Result<String, StoreError> {
         serde_json::to_string(value).map_err(|error| self.database.unreadable("a record", error))
     }
 

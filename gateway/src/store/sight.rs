@@ -140,7 +140,7 @@ impl RecordsReader {
         let after = to.saturating_add(SignedDuration::from_secs(1)).unwrap_or(to);
         let tickets: Vec<Ticket> = read_bodies(
             &self.database,
-            "SELECT body FROM tickets
+            "SELECT body FROM tickets INDEXED BY tickets_by_opening
              WHERE json_extract(body, '$.opened_at') < ?1 AND (ended_at IS NULL OR ended_at >= ?2) ORDER BY number",
             "a ticket",
             params![after.to_string(), nanoseconds(from)],
