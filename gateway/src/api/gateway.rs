@@ -101,8 +101,7 @@ fn destinations(shared: &Shared) -> Vec<Value> {
 }
 
 fn on_duty(shared: &Shared, now: Timestamp) -> Vec<Value> {
-    let time = now.to_zoned_datetime(shared.site.timezone.clone()).time();
-    let shifts = shared.site.roster.iter().filter(|shift| shift.covers(time));
+    let shifts = crate::notices::on_duty(&shared.site, now).into_iter();
     shifts
         .map(|shift| {
             let hours = |time: jiff::civil::Time| time.strftime("%H:%M").to_string();

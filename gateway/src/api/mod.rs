@@ -7,12 +7,14 @@ mod devices;
 mod error;
 mod events;
 mod gateway;
+mod handovers;
 mod health;
 mod history;
 mod lists;
 mod openapi;
 mod page;
 mod profiles;
+mod report;
 mod rules;
 mod tickets;
 
@@ -110,6 +112,10 @@ pub fn router(shared: Arc<Shared>) -> Router {
             "/api/v1/tickets/{id}/attachments/{sha256}",
             get(attachments::show),
         )
+        .route("/api/v1/handovers", get(handovers::list).post(handovers::write))
+        .route("/api/v1/handovers/{id}", get(handovers::show))
+        .route("/api/v1/handovers/{id}/confirm", post(handovers::confirm))
+        .route("/api/v1/report", get(report::show))
         .route("/api/v1/events", get(events::listen))
         .fallback(page::serve)
         .layer(CompressionLayer::new().gzip(true))

@@ -31,6 +31,11 @@ use crate::view::{
         super::tickets::act,
         super::attachments::attach,
         super::attachments::show,
+        super::handovers::list,
+        super::handovers::show,
+        super::handovers::write,
+        super::handovers::confirm,
+        super::report::show,
         super::events::listen,
     ),
     components(schemas(

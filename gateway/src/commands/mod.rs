@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod export;
 mod journal;
+mod report;
 mod run;
 mod simulate;
 mod site;
@@ -14,8 +15,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use gateway::journal::Hash;
+use gateway::report::Period;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -73,6 +75,25 @@ pub enum Command {
         #[arg(long, value_name = "ID")]
         device: Option<String>,
     },
+    /// Prints the service report of a month or a quarter, beside a gateway that may be running.
+    #[command(group = ArgGroup::new("period").required(true))]
+    Report {
+        /// The site's folder.
+        #[arg(long, value_name = "DIR")]
+        site: PathBuf,
+        /// Where the gateway keeps its data; the folder `data` in the site's unless given.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// A month.
+        #[arg(long, value_name = "YYYY-MM", group = "period", value_parser = month)]
+        month: Option<Period>,
+        /// A quarter.
+        #[arg(long, value_name = "YYYY-Qn", group = "period", value_parser = quarter)]
+        quarter: Option<Period>,
+        /// How it is written.
+        #[arg(long, value_enum, default_value = "json")]
+        format: report::Format,
+    },
     /// Serves every device of a site as a simulated one, until Ctrl-C.
     Simulate {
         /// The site's folder.
@@ -120,6 +141,22 @@ pub enum TicketCommand {
     Open(ticket::Open),
 }
 
+fn month(text: &str) -> Result<Period, String> {
+    let period: Period = text.parse()?;
+    match period {
+        Period::Month { .. } => Ok(period),
+        _ => Err(format!("`{text}` is no month: write it as 2026-11")),
+    }
+}
+
+fn quarter(text: &str) -> Result<Period, String> {
+    let period: Period = text.parse()?;
+    match period {
+        Period::Quarter { .. } => Ok(period),
+        _ => Err(format!("`{text}` is no quarter: write it as 2026-Q4")),
+    }
+}
+
 /// Exit codes of the contract: what was asked about is wrong; could not start. Clap itself exits with 2 for usage.
 const WRONG: u8 = 1;
 const NOT_STARTED: u8 = 3;
@@ -143,6 +180,16 @@ pub fn run(command: Command) -> ExitCode {
             to,
             device,
         }),
+        Command::Report {
+            site,
+            data,
+            month,
+            quarter,
+            format,
+        } => match month.or(quarter) {
+            Some(period) => report::run(&site, data, period, format),
+            None => WRONG,
+        },
         Command::Run {
             site,
             data,

@@ -1,5 +1,8 @@
 //! The desk's thread: hears batches, time and people; judges; writes each change; and only then lets it be seen.
 
+mod log;
+mod sight;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,6 +24,8 @@ use crate::alarms::{Alarm, Delays, Level, SetAside};
 use crate::live::Live;
 use crate::store::{Kept, Records, StoreError};
 use crate::tickets::{Ticket, WorkCalendar};
+
+pub use sight::{LONGEST_BEAT, counted_conditions};
 
 /// Changes that could not be written are worked out again after this.
 const RETRY: Duration = Duration::from_secs(1);
@@ -72,6 +77,9 @@ pub struct Keeper {
     rules_seconds: Histogram,
     /// The day whose planned work has its tickets.
     planned_until: Option<Date>,
+    /// When the present run began, and when it was last written that it goes on.
+    run_since: Timestamp,
+    seen_at: Timestamp,
 }
 
 impl Keeper {
@@ -109,6 +117,7 @@ impl Keeper {
                 alarms: HashMap::new(),
                 tickets: crate::tickets::TicketBook::new(tickets, last_number),
                 planned,
+                ..State::default()
             },
             planned_until: None,
             subjects: subjects.collect(),
@@ -120,9 +129,12 @@ impl Keeper {
             own: BTreeMap::new(),
             failing: false,
             rules_seconds: histogram!("facility_rules_seconds"),
+            run_since: now,
+            seen_at: now,
             desk,
         };
         alarms.into_iter().for_each(|alarm| keeper.take_up(alarm));
+        keeper.begin_sight(now)?;
         Ok(keeper)
     }
 
@@ -161,7 +173,9 @@ impl Keeper {
             let judgements = self.judge.tick(Timestamp::now());
             self.note(judgements);
             self.settle(Timestamp::now());
+            self.beat(Timestamp::now());
             if !going_on {
+                self.seen(Timestamp::now());
                 return;
             }
         }
@@ -220,7 +234,8 @@ impl Keeper {
         let started = Instant::now();
         self.broken_rules();
         let standard = &self.desk.site.standard;
-        let mut draft = Draft::new(&self.state, standard, &self.desk.calendar);
+        let mut draft =
+            Draft::new(&self.state, standard, &self.desk.calendar).for_those_on_duty(&self.desk.site);
         for (key, judgement) in &self.unwritten {
             let Some(rule) = self.desk.rules.get(key.0) else {
                 continue;
@@ -289,6 +304,7 @@ impl Keeper {
         if self.planned_until != Some(today) {
             draft.planned(now);
         }
+        draft.escalate(now);
         let change = draft.finish(now);
         for complaint in self.judge.complaints() {
             counter!("facility_rule_summary_failures_total").increment(1);
@@ -429,7 +445,8 @@ impl Keeper {
             Command::Alarm { id, act, by } => self.act_on_alarm(&id, act, by, now),
             Command::Ticket { id, action, said } => {
                 let ticket = self.ticket(&id)?;
-                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
+                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+                    .for_those_on_duty(&self.desk.site);
                 let acted = draft.act(&ticket, &action, &said, now);
                 let acted = acted.map_err(|refusal| Denied::Ticket {
                     refusal,
@@ -442,7 +459,8 @@ impl Keeper {
             }
             Command::Report(report) => {
                 let standard = report.standard.clone();
-                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
+                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+                    .for_those_on_duty(&self.desk.site);
                 let ticket = draft.report(report, now).ok_or(Denied::UnknownRow(standard))?;
                 let change = draft.finish(now);
                 self.write(&change)
@@ -458,6 +476,9 @@ impl Keeper {
                     .map_err(|error| Denied::NotStored(error.to_string()))?;
                 Ok(Answer::Noted)
             }
+            Command::HandOver { by, note } => self.hand_over(by, note, now),
+            Command::ConfirmHandover { id, by } => self.confirm_handover(&id, by, now),
+            Command::NoteDevice(entry) => self.note_device(entry, now),
             Command::NoticeSent { key, at } => self.noted(|records| records.notice_sent(&key, at)),
             Command::NoticeFailed { key, reason, next_at } => {
                 self.noted(|records| records.notice_failed(&key, &reason, next_at))
@@ -522,7 +543,8 @@ impl Keeper {
             _ => {}
         }
         info!(alarm = id, by, ?act, "somebody acts on an alarm");
-        let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
+        let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+            .for_those_on_duty(&self.desk.site);
         draft.record(act.entry(id, &by, now));
         draft.change_alarm(id, |alarm| match act {
             AlarmAct::Acknowledge => alarm.acknowledge(),

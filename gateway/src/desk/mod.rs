@@ -17,5 +17,5 @@ pub use command::{AlarmAct, Answer, Command, Denied};
 pub use draft::{Change, Draft, Report, State, Subject, Watch};
 pub use entries::ticket_digest;
 pub use handle::{Changed, DeskHandle, Heard};
-pub use keeper::{Board, Desk, Keeper};
+pub use keeper::{Board, Desk, Keeper, LONGEST_BEAT, counted_conditions};
 pub use own::{OwnLevel, OwnRule};

@@ -19,11 +19,12 @@ use crate::tickets::{Step, Ticket};
 const STEPS: &[&str] = &[
     include_str!("migrations/records_1.sql"),
     include_str!("migrations/records_2.sql"),
+    include_str!("migrations/records_3.sql"),
 ];
 
 /// The writer of `records.db`.
 pub struct Records {
-    database: Database,
+    pub(super) database: Database,
     path: PathBuf,
 }
 
@@ -151,7 +152,7 @@ impl Records {
         }
         let mut notices = Vec::with_capacity(change.notices.len());
         for notice in &change.notices {
-            notices.push((notice, self.json(&notice.ticket)?));
+            notices.push((notice, self.json(&notice.ticket)?, self.json(&notice.people)?));
         }
         self.database.transact(|transaction| {
             for (id, body) in &alarm_bodies {
@@ -165,8 +166,11 @@ impl Records {
             for (work, seen_to) in &change.plans {
                 write_plan(transaction, work, *seen_to)?;
             }
-            for (notice, ticket) in &notices {
-                write_notice(transaction, notice, ticket)?;
+            for (notice, ticket, people) in &notices {
+                write_notice(transaction, notice, ticket, people)?;
+            }
+            for span in &change.spans {
+                super::sight::write_span(transaction, span)?;
             }
             append(transaction, &change.journal)
         })
@@ -211,7 +215,7 @@ impl Records {
         read_bodies(&self.database, sql, what, values)
     }
 
-    fn json(&self, value: &impl serde::Serialize) -> Result<String, StoreError> {
+    pub(super) fn json(&self, value: &impl serde::Serialize) -> Result<String, StoreError> {
         serde_json::to_string(value).map_err(|error| self.database.unreadable("a record", error))
     }
 
@@ -281,10 +285,11 @@ fn write_notice(
     transaction: &rusqlite::Transaction<'_>,
     notice: &Notice,
     ticket: &str,
+    people: &str,
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT INTO notices (key, event, at, clock, ticket, next_at) VALUES (?1, ?2, ?3, ?4, ?5, ?3)
+            "INSERT INTO notices (key, event, at, clock, ticket, next_at, people) VALUES (?1, ?2, ?3, ?4, ?5, ?3, ?6)
              ON CONFLICT (key) DO NOTHING",
         )?
         .execute(params![
@@ -292,7 +297,8 @@ fn write_notice(
             notice.event,
             nanoseconds(notice.at),
             notice.clock.map(|clock| clock.name()),
-            ticket
+            ticket,
+            people
         ])?;
     Ok(())
 }
@@ -303,6 +309,16 @@ pub struct RecordsReader {
 }
 
 impl RecordsReader {
+    /// A reader of the file in a data folder, beside a gateway that may be running on it.
+    ///
+    /// # Errors
+    /// There is no such file, or it cannot be read.
+    pub fn open(data: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            database: Database::open_reader(&data.join("records.db"))?,
+        })
+    }
+
     /// Tickets, newest first, older than `before`, with their steps.
     ///
     /// # Errors
@@ -354,7 +370,7 @@ impl RecordsReader {
         let rows = self.database.run(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT key, event, at, clock, ticket, tries FROM notices
+                    "SELECT key, event, at, clock, ticket, tries, people FROM notices
                      WHERE sent_at IS NULL AND next_at <= ?1 ORDER BY at LIMIT ?2",
                 )?
                 .query_map(
@@ -367,25 +383,29 @@ impl RecordsReader {
                             row.get::<_, Option<String>>(3)?,
                             row.get::<_, String>(4)?,
                             row.get::<_, u32>(5)?,
+                            row.get::<_, String>(6)?,
                         ))
                     },
                 )?
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
         let mut pending = Vec::with_capacity(rows.len());
-        for (key, event, at, clock, ticket, tries) in rows {
+        for (key, event, at, clock, ticket, tries, people) in rows {
             let ticket =
                 serde_json::from_str(&ticket).map_err(|error| self.database.unreadable(&key, error))?;
             let clock = clock
                 .map(|clock| serde_json::from_value(clock.into()))
                 .transpose()
                 .map_err(|error| self.database.unreadable(&key, error))?;
+            let people =
+                serde_json::from_str(&people).map_err(|error| self.database.unreadable(&key, error))?;
             pending.push(PendingNotice {
                 notice: Notice {
                     key,
                     event,
                     at: timestamp(at),
                     clock,
+                    people,
                     ticket,
                 },
                 tries,
@@ -424,7 +444,7 @@ fn number(ticket: &Ticket) -> i64 {
     i64::try_from(ticket.number).unwrap_or(i64::MAX)
 }
 
-fn read_bodies<T: serde::de::DeserializeOwned>(
+pub(super) fn read_bodies<T: serde::de::DeserializeOwned>(
     database: &Database,
     sql: &str,
     what: &str,
@@ -442,7 +462,7 @@ fn read_bodies<T: serde::de::DeserializeOwned>(
         .collect()
 }
 
-fn with_its_steps(database: &Database, mut ticket: Ticket) -> Result<Ticket, StoreError> {
+pub(super) fn with_its_steps(database: &Database, mut ticket: Ticket) -> Result<Ticket, StoreError> {
     ticket.steps = database.run(|connection| {
         connection
             .prepare_cached("SELECT at, by, what, note, told FROM steps WHERE ticket = ?1 ORDER BY number")?
