@@ -8,6 +8,7 @@ pub mod alarms;
 pub mod api;
 pub mod daemon;
 pub mod desk;
+pub mod device_record;
 mod failure;
 pub mod handover;
 mod intake;

@@ -50,10 +50,7 @@ impl Change {
 
     /// Whether there is something that must be on disk.
     pub fn must_be_written(&self) -> bool {
-        !self.tickets.is_empty()
-            || !self.notices.is_empty()
-            || !self.spans.is_empty()
-            || self.alarms.iter().any(|(_, keep)| *keep)
+        !self.tickets.is_empty() || !self.notices.is_empty() || self.alarms.iter().any(|(_, keep)| *keep)
     }
 }
 

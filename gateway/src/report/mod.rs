@@ -30,7 +30,7 @@ pub use csv::csv;
 pub use deadlines::{Tally, holder};
 pub use evidence::Evidence;
 pub use figure::{Figure, Mean};
-pub use html::html;
+pub use html::{escaped, html};
 pub use period::Period;
 pub use repairs::Repairs;
 pub use subsystems::{DayView, DeviceAvailability, DurationsView, OutageView, Subsystem};
@@ -67,6 +67,8 @@ pub struct Report {
     pub journal_head: Option<String>,
     /// Every deadline that began in the period.
     pub deadlines: Deadlines,
+    /// Planned work that was to begin in the period.
+    pub planned: Planned,
     /// How much of the time each subsystem worked.
     pub availability: Vec<Subsystem>,
     /// How long repairs took.
@@ -79,6 +81,34 @@ pub struct Report {
     pub paused: Vec<PausedClock>,
     /// Clocks that stopped on a person's word.
     pub on_word: Vec<WordStop>,
+}
+
+/// Planned work.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Planned {
+    /// Done by its day.
+    pub done: Figure,
+    /// Not done by its day, whether it was done later or not.
+    pub late: Figure,
+    /// Not done, and its day has not passed.
+    pub open: Figure,
+}
+
+impl Planned {
+    fn of(runs: &[ClockRun<'_>]) -> Self {
+        let mut planned = Self::default();
+        for run in runs {
+            let figure = match run.outcome {
+                Outcome::Missed => &mut planned.late,
+                Outcome::Running => &mut planned.open,
+                Outcome::Met | Outcome::MetAfterPause | Outcome::OnWord | Outcome::Closed => {
+                    &mut planned.done
+                }
+            };
+            figure.add(&run.ticket.id);
+        }
+        planned
+    }
 }
 
 /// Deadlines, counted several ways.
@@ -219,6 +249,9 @@ impl Report {
         let places = Places::new(site);
         let targets = Targets::bundled();
         let runs = clock_runs(&evidence.tickets, bounds, &places, calendar, now);
+        let (planned, runs): (Vec<_>, Vec<_>) = runs
+            .into_iter()
+            .partition(|run| run.ticket.standard == deadlines::PLANNED);
         let failures = failures(&evidence.tickets, bounds, &places);
         let watched: HashSet<&str> = evidence.watched.iter().map(String::as_str).collect();
         let seen = Seen {
@@ -237,6 +270,7 @@ impl Report {
             made_at: rfc3339(now, zone),
             journal_head: evidence.journal_head.clone(),
             deadlines: Deadlines::of(&runs, &targets),
+            planned: Planned::of(&planned),
             repairs: repairs_part(&failures, &availability, &targets),
             worst_devices: worst(&failures, &availability),
             missed: missed(&runs, calendar, now),
