@@ -9,6 +9,7 @@ pub mod api;
 pub mod attachments;
 pub mod daemon;
 pub mod desk;
+pub mod device_record;
 mod failure;
 pub mod handover;
 mod intake;

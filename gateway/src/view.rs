@@ -71,7 +71,8 @@ pub struct PointView {
 }
 
 impl PointView {
-    fn new(point: &Point, live: &LivePoint, timezone: &TimeZone) -> Self {
+    /// A point as it is.
+    pub fn new(point: &Point, live: &LivePoint, timezone: &TimeZone) -> Self {
         let (quality, reason) = quality(&live.reading);
         Self {
             value: live.reading.value().map_or(Json::Null, value),

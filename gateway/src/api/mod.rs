@@ -3,6 +3,7 @@
 mod alarms;
 mod attachments;
 mod body;
+mod device_records;
 mod devices;
 mod error;
 mod events;
@@ -98,6 +99,13 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/devices", get(devices::list))
         .route("/api/v1/devices/{id}", get(devices::show))
         .route("/api/v1/devices/{id}/history", get(history::show))
+        .route("/api/v1/devices/{id}/record", get(device_records::show))
+        .route(
+            "/api/v1/devices/{id}/commissioning",
+            get(device_records::sheet).post(device_records::commission),
+        )
+        .route("/api/v1/devices/{id}/nameplate", post(device_records::nameplate))
+        .route("/api/v1/devices/{id}/replaced", post(device_records::replaced))
         .route("/api/v1/alarms", get(alarms::list))
         .route("/api/v1/alarms/{id}", get(alarms::show))
         .route("/api/v1/alarms/{id}/{action}", post(alarms::act))

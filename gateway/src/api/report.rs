@@ -73,9 +73,12 @@ pub async fn show(Extract(shared): State, Query(asked): Query<Asked>) -> Result<
     }
     let reading = Arc::clone(&shared);
     let report = tokio::task::spawn_blocking(move || {
-        let records = reading.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = reading
+            .records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .another()?;
         let evidence = Evidence::read(&records, &reading.site, &reading.rules, period)?;
-        drop(records);
         Ok::<_, crate::store::StoreError>(Report::of(
             &reading.site,
             &reading.calendar,

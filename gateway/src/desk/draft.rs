@@ -68,7 +68,6 @@ impl Change {
             || !self.notices.is_empty()
             || !self.journal.is_empty()
             || !self.plans.is_empty()
-            || !self.spans.is_empty()
             || self.alarms.iter().any(|(_, keep)| *keep)
     }
 }

@@ -356,9 +356,11 @@ impl Keeper {
         self.watches.get(&alarm.rule).cloned()
     }
 
-    /// Writes a change whole, then shows it.
+    /// Writes a change whole, then shows it. Where only stretches of conditions cannot be written, the rest is shown all the same:
+    /// that something is unknown must be seen though the disk is full. A stretch is written again, whole, when it ends.
     fn write(&mut self, change: &Change) -> Result<(), StoreError> {
-        if change.must_be_written() {
+        let must_be_written = change.must_be_written();
+        if must_be_written || !change.spans.is_empty() {
             match self.desk.records.commit(change) {
                 Ok(()) if self.failing => {
                     self.failing = false;
@@ -373,7 +375,9 @@ impl Keeper {
                         error!(%error, "alarms and tickets cannot be stored; it is tried again every second: look at the data folder's disk");
                     }
                     self.failing = true;
-                    return Err(error);
+                    if must_be_written {
+                        return Err(error);
+                    }
                 }
             }
         }

@@ -25,6 +25,14 @@ pub fn csv(report: &Report) -> String {
     table.groups("deadlines_by_class", &report.deadlines.by_class);
     table.groups("deadlines_by_building", &report.deadlines.by_building);
     table.groups("deadlines_by_person", &report.deadlines.by_person);
+    let planned = [
+        ("done", &report.planned.done),
+        ("late", &report.planned.late),
+        ("open", &report.planned.open),
+    ];
+    for (figure, value) in planned {
+        table.figure(["planned", "all", "", figure], value);
+    }
     report
         .availability
         .iter()

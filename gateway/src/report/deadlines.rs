@@ -12,6 +12,9 @@ use crate::tickets::{
     Clock, ClockEvent, ClockKind, ClockStand, ClockState, GATEWAY, StoppedBy, Ticket, WorkCalendar,
 };
 
+/// The row of planned work, which is reported apart.
+pub const PLANNED: &str = "planned";
+
 /// One run of a clock: from a start to its stop.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClockRun<'ticket> {

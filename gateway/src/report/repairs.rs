@@ -35,7 +35,8 @@ pub fn failures<'ticket>(
 ) -> Vec<Failure<'ticket>> {
     let mut failures = Vec::new();
     for ticket in tickets {
-        let is_fault = matches!(ticket.origin, Origin::Rule | Origin::Person);
+        let is_fault = matches!(ticket.origin, Origin::Rule | Origin::Person)
+            && ticket.standard != super::deadlines::PLANNED;
         if is_fault && ticket.state != TicketState::Cancelled {
             failures.extend(failures_of(ticket, &places.of(ticket)));
         }

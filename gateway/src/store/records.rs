@@ -319,6 +319,16 @@ impl RecordsReader {
         })
     }
 
+    /// A reader of its own for a long look, so that nobody waits for this one meanwhile.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn another(&self) -> Result<Self, StoreError> {
+        Ok(Self {
+            database: self.database.another_reader()?,
+        })
+    }
+
     /// Tickets, newest first, older than `before`, with their steps.
     ///
     /// # Errors

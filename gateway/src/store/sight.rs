@@ -122,7 +122,10 @@ impl RecordsReader {
             connection
                 .prepare_cached(
                     "SELECT alarm, kind, since, until, device, class, rule, standard FROM conditions
-                     WHERE since < ?2 AND (until IS NULL OR until > ?1)",
+                     WHERE until > ?1 AND since < ?2
+                     UNION ALL
+                     SELECT alarm, kind, since, until, device, class, rule, standard FROM conditions
+                     WHERE until IS NULL AND since < ?2",
                 )?
                 .query_map([nanoseconds(from), nanoseconds(to)], condition_span)?
                 .collect()
@@ -153,6 +156,42 @@ impl RecordsReader {
     }
 }
 
+impl RecordsReader {
+    /// A device's tickets, newest first, with their steps.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn tickets_of_device(&self, device: &str, limit: usize) -> Result<Vec<Ticket>, StoreError> {
+        let tickets: Vec<Ticket> = read_bodies(
+            &self.database,
+            "SELECT body FROM tickets WHERE device = ?1 ORDER BY number DESC LIMIT ?2",
+            "a ticket",
+            params![device, i64::try_from(limit).unwrap_or(i64::MAX)],
+        )?;
+        tickets
+            .into_iter()
+            .map(|ticket| with_its_steps(&self.database, ticket))
+            .collect()
+    }
+
+    /// What a device's conditions were, as far back as they are kept.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn conditions_of_device(&self, device: &str) -> Result<Vec<ConditionSpan>, StoreError> {
+        // An alarm's id begins with its device's and a dot, and `/` is the character after it.
+        self.database.run(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT alarm, kind, since, until, device, class, rule, standard FROM conditions
+                     WHERE alarm >= ?1 || '.' AND alarm < ?1 || '/'",
+                )?
+                .query_map([device], condition_span)?
+                .collect()
+        })
+    }
+}
+
 fn condition_span(row: &Row<'_>) -> rusqlite::Result<ConditionSpan> {
     let kind: String = row.get(1)?;
     Ok(ConditionSpan {
@@ -171,4 +210,140 @@ fn condition_span(row: &Row<'_>) -> rusqlite::Result<ConditionSpan> {
             standard: row.get(7)?,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk::Change;
+    use crate::report::testing::{acts, at, opened};
+    use crate::tickets::{Action, Witness};
+    use std::sync::Arc;
+
+    fn span(rule: &str, kind: SpanKind, since: i64, until: Option<i64>) -> ConditionSpan {
+        ConditionSpan {
+            alarm: format!("fire-main-1.{rule}"),
+            about: ConditionOf {
+                device: "fire-main-1".into(),
+                class: "fire_water".into(),
+                rule: rule.into(),
+                standard: "fire-water".into(),
+            },
+            kind,
+            since: at(since),
+            until: until.map(at),
+        }
+    }
+
+    fn write(records: &mut Records, spans: Vec<ConditionSpan>) {
+        let change = Change {
+            spans,
+            ..Change::default()
+        };
+        records.commit(&change).unwrap();
+    }
+
+    fn shown(spans: Vec<ConditionSpan>) -> Vec<String> {
+        let second = |moment: Timestamp| moment.duration_since(at(0)).as_secs();
+        let mut shown: Vec<_> = spans
+            .into_iter()
+            .map(|span| {
+                let until = span
+                    .until
+                    .map_or("…".to_owned(), |until| second(until).to_string());
+                format!(
+                    "{} {} {}..{until}",
+                    span.about.rule,
+                    span.kind.name(),
+                    second(span.since)
+                )
+            })
+            .collect();
+        shown.sort();
+        shown
+    }
+
+    #[test]
+    fn after_a_power_cut_what_nobody_knew_ends_where_the_gateway_was_seen_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut records = Records::open(folder.path()).unwrap();
+        records.begin_run(at(0), |_| true).unwrap();
+        write(
+            &mut records,
+            vec![
+                span("low", SpanKind::Active, 10, None),
+                span("gone", SpanKind::Active, 20, None),
+                span("silent", SpanKind::Unknown, 30, None),
+                span("brief", SpanKind::Unknown, 30, None),
+            ],
+        );
+        write(&mut records, vec![span("brief", SpanKind::Unknown, 30, Some(40))]);
+        records.seen(at(0), at(60)).unwrap();
+
+        let lasting = records
+            .begin_run(at(500), |alarm| alarm == "fire-main-1.low")
+            .unwrap();
+        assert_eq!(shown(lasting), ["low active 10..…"]);
+        let reader = records.reader().unwrap();
+        assert_eq!(
+            shown(reader.conditions(at(0), at(1_000)).unwrap()),
+            [
+                "brief unknown 30..40",
+                "gone active 20..60",
+                "low active 10..…",
+                "silent unknown 30..60"
+            ]
+        );
+        assert_eq!(shown(reader.conditions(at(50), at(55)).unwrap()).len(), 3);
+        assert_eq!(
+            shown(reader.conditions_of_device("fire-main-1").unwrap()).len(),
+            4
+        );
+        assert_eq!(reader.conditions_of_device("fire-main").unwrap(), []);
+        assert_eq!(
+            reader.runs(at(0), at(1_000)).unwrap(),
+            [(at(0), at(60)), (at(500), at(500))]
+        );
+        assert_eq!(reader.runs(at(70), at(100)).unwrap(), []);
+    }
+
+    #[test]
+    fn a_beat_never_goes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut records = Records::open(folder.path()).unwrap();
+        records.begin_run(at(0), |_| true).unwrap();
+        records.seen(at(0), at(60)).unwrap();
+        records.seen(at(0), at(30)).unwrap();
+        assert_eq!(
+            records.reader().unwrap().runs(at(0), at(99)).unwrap(),
+            [(at(0), at(60))]
+        );
+    }
+
+    #[test]
+    fn a_period_has_the_tickets_that_were_there_at_any_time_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut records = Records::open(folder.path()).unwrap();
+        let mut over = opened(1, 0);
+        let reason = "a drill".to_owned();
+        acts(&mut over, Action::Cancel { reason }, "Li", Witness::Active, 10);
+        let (mut open, mut later) = (opened(2, 0), opened(3, 1_000));
+        (open.alarm, later.alarm) = (None, None);
+        let tickets = [over, open, later].map(Arc::new).to_vec();
+        let change = Change {
+            tickets,
+            ..Change::default()
+        };
+        records.commit(&change).unwrap();
+        let reader = records.reader().unwrap();
+        let numbers = |from, to| {
+            let found = reader.tickets_between(at(from), at(to)).unwrap();
+            assert!(found.iter().all(|ticket| !ticket.steps.is_empty()));
+            found.into_iter().map(|ticket| ticket.number).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(-100, 5), [1, 2]);
+        assert_eq!(numbers(50, 1_000), [2]);
+        assert_eq!(numbers(50, 1_001), [2, 3]);
+        assert_eq!(numbers(-100, 0), Vec::<u64>::new());
+    }
 }

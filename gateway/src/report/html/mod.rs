@@ -20,6 +20,7 @@ pub fn html(report: &Report) -> String {
         keys(report),
         tables::availability(report, days),
         tables::deadlines(report),
+        tables::planned(report),
         tables::missed(report),
         tables::paused(report),
         tables::on_word(report),
@@ -166,7 +167,7 @@ fn minute(at: &str) -> String {
 }
 
 /// Text that people typed, as HTML.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -166,6 +166,35 @@ fn group_line(group: &Group, most: usize) -> String {
     )
 }
 
+/// Planned work; nothing where there was none.
+pub fn planned(report: &Report) -> String {
+    let planned = &report.planned;
+    let figures = [
+        ("按期完成", "Done in time", &planned.done),
+        ("逾期", "Late", &planned.late),
+        ("未到期", "Not due yet", &planned.open),
+    ];
+    if figures.iter().all(|(_, _, figure)| figure.count == 0) {
+        return String::new();
+    }
+    let lines: Vec<String> = figures
+        .into_iter()
+        .map(|(zh, en, figure)| {
+            format!(
+                "<tr><td>{}</td>{}<td class=\"ids\">{}</td></tr>",
+                named(zh, en),
+                count(figure),
+                joined(&figure.tickets)
+            )
+        })
+        .collect();
+    section(
+        "计划工作",
+        "Planned work",
+        &format!("<table><tbody>{}</tbody></table>", lines.concat()),
+    )
+}
+
 /// The deadlines that ran out.
 pub fn missed(report: &Report) -> String {
     if report.missed.is_empty() {

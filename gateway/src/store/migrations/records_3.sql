@@ -21,6 +21,8 @@ CREATE INDEX conditions_by_end ON conditions (until);
 -- A period's report asks for tickets by when they were opened and ended; both stand in this index.
 CREATE INDEX tickets_by_opening ON tickets (json_extract(body, '$.opened_at'), ended_at);
 
+CREATE INDEX tickets_of_a_device ON tickets (device, number);
+
 -- Whom a notice is for, as a list of people with role and phone.
 ALTER TABLE notices ADD COLUMN people TEXT NOT NULL DEFAULT '[]';
 
