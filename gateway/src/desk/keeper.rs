@@ -13,6 +13,7 @@ use rules::{Judge, Judgement, RuleIndex, Rules, Verdict};
 use tokio::sync::{Notify, broadcast};
 use tracing::{error, info, warn};
 
+use super::calendar;
 use super::command::{AlarmAct, Answer, Command, Denied};
 use super::draft::{Change, Draft, State, Subject, Watch};
 use super::handle::{Changed, DeskHandle, Heard};
@@ -264,9 +265,13 @@ impl Keeper {
             });
         }
         draft.clocks(now);
+        draft.calendar(now);
         let today = self.desk.calendar.day_of(now);
         if self.planned_until != Some(today) {
             draft.planned(now);
+            if let Some(last) = self.desk.calendar.runs_out(today) {
+                warn!("{}", calendar::warning(last).en);
+            }
         }
         let change = draft.finish(now);
         for complaint in self.judge.complaints() {
@@ -568,6 +573,8 @@ fn rule_broken(rule: &str) -> Watch {
 
 fn watches(rules: &Rules) -> HashMap<String, (Option<RuleIndex>, Watch)> {
     let mut watches = HashMap::new();
+    let calendar = calendar::watch();
+    watches.insert(calendar.rule.clone(), (None, calendar));
     for (index, rule) in rules.iter() {
         let delay = |delay: Duration| SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
         let watch = Watch {
