@@ -203,7 +203,8 @@ impl<'state> Draft<'state> {
         said: &Said,
         now: Timestamp,
     ) -> Result<Ticket, Refusal> {
-        if self.state.tickets.get(&ticket.id).is_none() {
+        let drafted = self.tickets.contains_key(&ticket.id);
+        if !drafted && self.state.tickets.get(&ticket.id).is_none() {
             self.stored.insert(ticket.id.clone(), ticket.clone());
         }
         let mut ticket = ticket.clone();

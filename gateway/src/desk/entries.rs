@@ -43,7 +43,12 @@ pub fn ticket_digest(ticket: &Ticket) -> Hash {
 fn of_step(ticket: &Ticket, step: &Step, now: Timestamp) -> Entry {
     let mut body = json!({ "by": step.by, "note": step.note });
     if let (Some(told), Some(body)) = (&step.told, body.as_object_mut()) {
-        body.insert("told".to_owned(), serde_json::to_value(told).unwrap_or_default());
+        let mut told = serde_json::to_value(told).unwrap_or_default();
+        // Whoever was told on a reported ticket may be the reporter, and the journal is for good.
+        if let Some(told) = told.as_object_mut().filter(|_| ticket.reporter.is_some()) {
+            told.remove("whom");
+        }
+        body.insert("told".to_owned(), told);
     }
     if step.at != now
         && let Some(body) = body.as_object_mut()
