@@ -21,6 +21,10 @@ const STEPS: &[&str] = &[
     include_str!("migrations/records_2.sql"),
 ];
 
+/// After so many pages the log is worked into the file (16 MiB). SQLite's own 1,000 are reached by every hundredth change or so,
+/// and that one person would wait for it.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
 /// The writer of `records.db`.
 pub struct Records {
     database: Database,
@@ -60,6 +64,9 @@ impl Records {
             database: Database::open(&path, Durability::Full, STEPS)?,
             path,
         };
+        records
+            .database
+            .run(|connection| connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES))?;
         records.adopt()?;
         Ok(records)
     }
