@@ -269,9 +269,6 @@ impl Keeper {
         let today = self.desk.calendar.day_of(now);
         if self.planned_until != Some(today) {
             draft.planned(now);
-            if let Some(last) = self.desk.calendar.runs_out(today) {
-                warn!("{}", calendar::warning(last).en);
-            }
         }
         let change = draft.finish(now);
         for complaint in self.judge.complaints() {
@@ -283,13 +280,25 @@ impl Keeper {
         }
         if change.is_empty() {
             self.unwritten.clear();
-            self.planned_until = Some(today);
+            self.begin_day(today, now);
             return;
         }
         if self.write(&change).is_ok() {
             self.unwritten.clear();
-            self.planned_until = Some(today);
+            self.begin_day(today, now);
             histogram!("facility_desk_seconds").record(started.elapsed());
+        }
+    }
+
+    /// What is done once a day, when the day's planned work has its tickets.
+    fn begin_day(&mut self, today: Date, now: Timestamp) {
+        if self.planned_until == Some(today) {
+            return;
+        }
+        self.planned_until = Some(today);
+        self.state.tickets.forget_old(now);
+        if let Some(last) = self.desk.calendar.runs_out(today) {
+            warn!("{}", calendar::warning(last).en);
         }
     }
 

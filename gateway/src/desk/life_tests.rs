@@ -294,6 +294,12 @@ impl Facility {
                     ticket.id
                 );
                 let waits = ticket.state == TicketState::Waiting && clock.kind == ClockKind::Resolve;
+                let runs = stand.stopped.is_none();
+                assert!(
+                    !(waits && runs) || clock.is_paused(),
+                    "{}: it waits, and its clock does not",
+                    ticket.id
+                );
                 assert!(
                     !clock.is_paused() || waits,
                     "{}: a clock waits and its ticket does not",
