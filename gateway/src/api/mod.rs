@@ -14,6 +14,8 @@ mod openapi;
 mod page;
 mod profiles;
 mod rules;
+#[cfg(test)]
+mod ticket_tests;
 mod tickets;
 
 use std::sync::{Arc, Mutex, RwLock};
