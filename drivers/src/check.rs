@@ -161,6 +161,16 @@ mod tests {
     }
 
     #[test]
+    fn the_demo_site_can_be_read_whole() {
+        let files = model::demo_site();
+        let folder =
+            model::Folder::of_texts(files.iter().map(|file| (file.path.as_str(), file.text.as_str())));
+        let loading = model::load(&folder, []);
+        assert!(loading.site.devices.len() >= 60);
+        assert_eq!(check(&loading.site), []);
+    }
+
+    #[test]
     fn a_point_that_no_request_can_bring_is_told_once_for_its_profile() {
         let points = vec![
             point_at(Holding, 0, DataType::U16),
@@ -196,7 +206,7 @@ mod tests {
     #[test]
     fn a_line_whose_pauses_take_all_the_time_is_told() {
         let slow = Connection {
-            pause: Duration::from_millis(30),
+            pause: Duration::from_millis(75),
             ..modbus()
         };
         let far_apart = profile(

@@ -72,3 +72,57 @@ impl PollIntake {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{DeviceIndex, Missing, PointId, Reading, Sample, Value};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    fn batch() -> Batch {
+        let readings = [
+            Reading::Good(Value::Number(1.0)),
+            Reading::Missing(Missing::NoAnswer),
+            Reading::Good(Value::Bool(true)),
+        ];
+        let samples = readings.into_iter().zip(0..).map(|(reading, point)| Sample {
+            point: PointId(point),
+            reading,
+        });
+        Batch {
+            device: DeviceIndex(0),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            samples: samples.collect(),
+        }
+    }
+
+    #[test]
+    fn what_finds_no_room_is_dropped_and_its_good_samples_are_counted() {
+        let (intake, mut batches) = mpsc::channel(1);
+        let mut intake = PollIntake::new(intake, "line");
+        let count = Arc::new(AtomicU64::new(0));
+        let dropped = Counter::from_arc(count.clone());
+        for expected in [0, 2, 4] {
+            intake.offer(batch(), &dropped);
+            assert_eq!(count.load(Ordering::Relaxed), expected);
+        }
+        assert!(batches.try_recv().is_ok());
+        intake.offer(batch(), &dropped);
+        assert_eq!(count.load(Ordering::Relaxed), 4);
+    }
+
+    #[test]
+    fn a_receipt_says_that_samples_are_stored_only_when_it_is_told_so() {
+        let told = Arc::new(AtomicU64::new(0));
+        let receipt = |told: Arc<AtomicU64>| {
+            Receipt::new(move || {
+                told.fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        drop(receipt(told.clone()));
+        assert_eq!(told.load(Ordering::Relaxed), 0);
+        receipt(told.clone()).committed();
+        assert_eq!(told.load(Ordering::Relaxed), 1);
+    }
+}

@@ -10,6 +10,8 @@ pub(crate) enum Condition {
     Answering,
     /// No answer in time, although its connection is up.
     Silent,
+    /// Over MQTT: it has said nothing for three of its intervals.
+    Quiet,
     /// It refused a request with this Modbus exception code.
     Refusing(u8),
     /// What came was not of the form that was asked for.
@@ -22,6 +24,9 @@ impl fmt::Display for Condition {
             Self::Answering => formatter.write_str("answers"),
             Self::Silent => formatter
                 .write_str("does not answer in time; it is tried again, ever more seldom, up to every 30 s"),
+            Self::Quiet => formatter.write_str(
+                "has published nothing for three of its intervals; look at its power, network and topic",
+            ),
             Self::Refusing(code) => {
                 write!(
                     formatter,
@@ -32,6 +37,15 @@ impl fmt::Display for Condition {
                 .write_str("sent something that is not of the form its profile describes; compare the two"),
         }
     }
+}
+
+/// Whether a connection is of use, as far as its log is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LinkState {
+    /// Something has been heard on it.
+    Works,
+    /// It could not be made, or it broke.
+    Down,
 }
 
 /// A device's condition as it was last told.

@@ -61,8 +61,8 @@ pub(crate) fn connection(link: Link) -> Connection {
     Connection {
         name: "line".into(),
         link,
-        interval: Duration::from_millis(100),
-        timeout: Duration::from_millis(60),
+        interval: Duration::from_millis(250),
+        timeout: Duration::from_millis(200),
         pause: Duration::ZERO,
         max_packet_bytes: 100_000,
         client_id: "facility-tested".into(),
@@ -109,6 +109,7 @@ pub(crate) fn site(connection: Connection, units: impl IntoIterator<Item = (Unit
         profiles: BTreeMap::new(),
         devices,
         influxdb: None,
+        destinations: BTreeMap::new(),
         notify: Notify::default(),
         standard: Standard::default(),
         roster: Vec::new(),

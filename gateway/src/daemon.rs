@@ -1,14 +1,15 @@
 //! Opens the rooms and joins them, straight down the page; and closes them again in the order of the flow.
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use jiff::{SignedDuration, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
-use model::{InfluxVersion, Site};
+use model::{InfluxDb, InfluxVersion, Site};
 use rules::Rules;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, broadcast, mpsc};
@@ -16,27 +17,32 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::api::{DestinationName, Hub, Shared};
+use crate::api::{Destination, Hub, Shared};
 use crate::desk::{Desk, DeskHandle, Keeper};
 use crate::intake::Intake;
 use crate::live::Live;
 use crate::notices::Courier;
-use crate::store::{OutboxReader, OutboxWriter, Records, StoreError};
-use crate::telemetry::{ClientError, Delivery, DeliveryStand, Influx, Keep, Outbox, Recorder, StartError};
+use crate::sight::Sight;
+use crate::store::{OutboxWriter, Records, StoreError};
+use crate::telemetry::{
+    self, Bounds, ClientError, Delivery, Influx, Keep, Outbox, OutboxParts, Recorder, Room, StartError,
+    Trouble,
+};
 use crate::tickets::WorkCalendar;
 
 /// Deliveries that may wait for the intake; it only hands on, so they hardly ever do.
 const INTAKE_QUEUE: usize = 8_192;
 /// Changes that may wait for the HTTP side; beyond it listeners are told to fetch everything again.
 const CHANGES_QUEUE: usize = 4_096;
-/// The outbox keeps at most so many bytes, about a week of a campus.
-const OUTBOX_BYTES: u64 = 4 << 30;
+/// The outbox keeps at most 4 GiB, about a week of a campus, and for thirty days.
+const OUTBOX_BOUNDS: Bounds = Bounds {
+    bytes: 4 << 30,
+    age: SignedDuration::from_hours(24 * 30),
+};
 const KEEP_HISTORY: Keep = Keep {
     age: SignedDuration::from_hours(24 * 7),
     bytes: 2 << 30,
 };
-/// The outbox's own name for the one destination that a site has today.
-const DESTINATION: &str = "influxdb";
 
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +82,7 @@ pub struct Daemon {
     /// Where the HTTP side listens.
     pub address: SocketAddr,
     stop: CancellationToken,
-    drivers: drivers::Drivers,
+    field: JoinHandle<()>,
     tasks: JoinSet<()>,
     desk: DeskHandle,
     threads: Vec<JoinHandle<()>>,
@@ -107,43 +113,38 @@ impl Daemon {
         let mut tasks = JoinSet::new();
         let mut threads = Vec::new();
 
-        // Telemetry: to the database through the outbox, if there is one, and to local history.
-        let (outbox, delivery) = match &site.influxdb {
-            None => (None, None),
-            Some(settings) => {
-                let influx = Influx::new(settings)?;
-                let opened = open_outbox(&site, data)?;
-                threads.push(opened.thread);
-                let stand = Arc::new(Mutex::new(DeliveryStand::default()));
-                let delivery = Delivery {
-                    destination: DESTINATION.to_owned(),
-                    influx,
-                    reader: Arc::new(Mutex::new(opened.reader)),
-                    outbox: opened.outbox.clone(),
-                    fresh: opened.fresh,
-                    stand: Arc::clone(&stand),
-                    refused_folder: data.join("refused"),
-                };
+        // Telemetry: to the databases through the outbox, if there are any, and to local history.
+        let destinations = destinations(&site);
+        let (outbox_trouble, history_trouble) = (Trouble::default(), Trouble::default());
+        let mut outbox = None;
+        let mut deliveries = Vec::new();
+        if !destinations.is_empty() {
+            let opened = open_outbox(&site, data, &destinations, outbox_trouble.clone(), stop.clone())?;
+            threads.push(opened.thread);
+            outbox = Some(opened.outbox);
+            for (delivery, settings) in opened.deliveries.into_iter().zip(destinations.values()) {
+                let (name, stand) = (Arc::clone(&delivery.destination), Arc::clone(&delivery.stand));
+                deliveries.push(Destination {
+                    name,
+                    kind: kind(settings),
+                    stand,
+                });
                 tasks.spawn(delivery.run(stop.clone()));
-                let kind = match settings.version {
-                    InfluxVersion::V1 { .. } => "v1",
-                    InfluxVersion::V2 { .. } => "v2",
-                };
-                (
-                    Some(opened.outbox),
-                    Some((
-                        DestinationName {
-                            name: DESTINATION.to_owned(),
-                            kind,
-                        },
-                        stand,
-                    )),
-                )
             }
-        };
-        let (recorder, history, thread) =
-            Recorder::start(data, Arc::clone(&site), KEEP_HISTORY, outbox.is_none())?;
-        threads.push(thread);
+        }
+        let history = Recorder::start(
+            data,
+            Arc::clone(&site),
+            KEEP_HISTORY,
+            history_trouble.clone(),
+            outbox.is_none(),
+        )?;
+        threads.push(history.thread);
+        let recorded_until = history
+            .reader
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .newest()?;
 
         // The desk: rules, alarms, tickets, notices.
         let records = Records::open(data)?;
@@ -183,6 +184,17 @@ impl Daemon {
             }
         }
 
+        let sight = Sight {
+            deliveries: deliveries
+                .iter()
+                .map(|one| (Arc::clone(&one.name), Arc::clone(&one.stand)))
+                .collect(),
+            storage: vec![outbox_trouble, history_trouble],
+            recorded_until,
+            desk: desk.clone(),
+        };
+        tasks.spawn(sight.run(stop.clone()));
+
         // The HTTP side looks at all of it.
         let shared = Arc::new(Shared {
             site: Arc::clone(&site),
@@ -192,9 +204,9 @@ impl Daemon {
             board,
             desk: desk.clone(),
             records: Arc::new(Mutex::new(api_records)),
+            history: history.reader,
+            deliveries,
             attachments: crate::attachments::Attachments::of(data),
-            history: Arc::new(Mutex::new(history)),
-            delivery,
             hub: Hub::new(started_at),
             metrics,
             started_at,
@@ -219,20 +231,17 @@ impl Daemon {
         });
 
         // Last, so that nothing is read that nobody would keep.
-        let (deliver, deliveries) = mpsc::channel(INTAKE_QUEUE);
         let intake = Intake {
             live,
             outbox,
-            recorder,
+            recorder: history.recorder,
             desk: desk.clone(),
         };
-        let intake_site = Arc::clone(&site);
-        tasks.spawn(async move { intake.run(&intake_site, deliveries).await });
-        let drivers = drivers::start(site, deliver, stop.clone());
+        let field = start_field(site, intake, stop.clone()).map_err(DaemonError::Thread)?;
         Ok(Self {
             address,
             stop,
-            drivers,
+            field,
             tasks,
             desk,
             threads,
@@ -244,11 +253,14 @@ impl Daemon {
     pub async fn run(mut self) {
         self.stop.cancelled().await;
         info!("stopping: what was read is stored first");
-        self.drivers.stopped().await;
         while self.tasks.join_next().await.is_some() {}
-        let (desk, threads) = (self.desk, self.threads);
+        let (field, desk, threads) = (self.field, self.desk, self.threads);
         let joined = tokio::task::spawn_blocking(move || {
+            let field = field.join();
             desk.stop();
+            if field.is_err() {
+                tracing::error!("the field's thread had failed");
+            }
             for thread in threads {
                 let name = thread.thread().name().unwrap_or("a").to_owned();
                 if thread.join().is_err() {
@@ -263,30 +275,93 @@ impl Daemon {
     }
 }
 
-struct OpenedOutbox {
-    outbox: Outbox,
-    reader: OutboxReader,
-    fresh: Arc<Notify>,
-    thread: JoinHandle<()>,
+/// Starts the drivers and the intake on a thread and a runtime of their own: nobody who looks at the page, and no database, can
+/// make a poll late. One thread is enough for a campus, and wakes less often than two.
+fn start_field(site: Arc<Site>, intake: Intake, stop: CancellationToken) -> std::io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new().name("field".into()).spawn(move || {
+        runtime.block_on(async {
+            let (deliver, deliveries) = mpsc::channel(INTAKE_QUEUE);
+            let drivers = drivers::start(Arc::clone(&site), deliver, stop);
+            // Ends when the last driver has: then everything that was read has been handed on.
+            intake.run(&site, deliveries).await;
+            drivers.stopped().await;
+        });
+    })
 }
 
-fn open_outbox(site: &Arc<Site>, data: &Path) -> Result<OpenedOutbox, DaemonError> {
-    let writer = OutboxWriter::open(data, DESTINATION)?;
-    let reader = writer.reader()?;
-    let fresh = Arc::new(Notify::new());
-    let (outbox, thread) = Outbox::start(
+/// The databases that telemetry goes to, by name.
+fn destinations(site: &Site) -> BTreeMap<Arc<str>, &InfluxDb> {
+    let first = site
+        .influxdb
+        .iter()
+        .map(|settings| (Arc::from("influxdb"), settings));
+    first
+        .chain(
+            site.destinations
+                .iter()
+                .map(|(name, settings)| (Arc::from(name.as_str()), settings)),
+        )
+        .collect()
+}
+
+fn kind(settings: &InfluxDb) -> &'static str {
+    match settings.version {
+        InfluxVersion::V1 { .. } => "v1",
+        InfluxVersion::V2 { .. } => "v2",
+    }
+}
+
+struct OpenedOutbox {
+    outbox: Outbox,
+    thread: JoinHandle<()>,
+    /// One for each destination, in their order.
+    deliveries: Vec<Delivery>,
+}
+
+fn open_outbox(
+    site: &Arc<Site>,
+    data: &Path,
+    destinations: &BTreeMap<Arc<str>, &InfluxDb>,
+    trouble: Trouble,
+    stop: CancellationToken,
+) -> Result<OpenedOutbox, DaemonError> {
+    let names: Vec<String> = destinations.keys().map(|name| name.to_string()).collect();
+    let (writer, recovered) = OutboxWriter::open(data, &names, Timestamp::now())?;
+    if let Some(recovered) = recovered {
+        telemetry::report(&recovered);
+    }
+    let readers = names
+        .iter()
+        .map(|_| writer.reader())
+        .collect::<Result<Vec<_>, _>>()?;
+    let parts = OutboxParts {
         writer,
-        Arc::clone(site),
-        DESTINATION.to_owned(),
-        OUTBOX_BYTES,
-        Arc::clone(&fresh),
-    )
-    .map_err(DaemonError::Thread)?;
+        site: Arc::clone(site),
+        bounds: OUTBOX_BOUNDS,
+        room: Room::new(data),
+        trouble,
+        stop,
+    };
+    let (outbox, newest, thread) = Outbox::start(parts).map_err(DaemonError::Thread)?;
+    let mut deliveries = Vec::new();
+    for ((name, settings), reader) in destinations.iter().zip(readers) {
+        deliveries.push(Delivery {
+            destination: Arc::clone(name),
+            influx: Influx::new(settings)?,
+            reader: Arc::new(Mutex::new(reader)),
+            outbox: outbox.clone(),
+            newest: newest.clone(),
+            stand: Arc::default(),
+            refused_folder: data.join("refused"),
+        });
+    }
     Ok(OpenedOutbox {
         outbox,
-        reader,
-        fresh,
         thread,
+        deliveries,
     })
 }
 

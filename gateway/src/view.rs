@@ -5,14 +5,14 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use model::{Device, Point, Reading, Site, Text, Value};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use utoipa::ToSchema;
 
 use crate::alarms::Alarm;
 use crate::live::{DeviceState, LivePoint};
-use crate::notices::Notice;
-use crate::tickets::{Attachment, ClockStand, Run, Step, StoppedBy, Ticket, Told, WorkCalendar};
+use crate::notices::{Called, Notice};
+use crate::tickets::{Attachment, ClockKind, ClockStand, Run, Step, StoppedBy, Ticket, Told, WorkCalendar};
 
 /// A moment as RFC 3339 with the site's offset.
 pub fn rfc3339(at: Timestamp, timezone: &TimeZone) -> String {
@@ -22,7 +22,7 @@ pub fn rfc3339(at: Timestamp, timezone: &TimeZone) -> String {
 }
 
 /// A text in both languages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TextView {
     /// In Chinese.
     pub zh: String,
@@ -71,7 +71,8 @@ pub struct PointView {
 }
 
 impl PointView {
-    fn new(point: &Point, live: &LivePoint, timezone: &TimeZone) -> Self {
+    /// A point as it is.
+    pub fn new(point: &Point, live: &LivePoint, timezone: &TimeZone) -> Self {
         let (quality, reason) = quality(&live.reading);
         Self {
             value: live.reading.value().map_or(Json::Null, value),
@@ -402,24 +403,59 @@ impl PlannedView {
 /// What the webhook is told.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WebhookView {
-    /// `ticket.opened`, `ticket.reopened` or `ticket.overdue`.
+    /// `ticket.opened`, `ticket.reopened`, `ticket.due_soon`, `ticket.overdue` or `ticket.escalated`.
     event: String,
     /// The same at every try: a receiver that has it already drops a repeat.
     key: String,
     at: String,
-    /// Which clock ran out.
+    /// Which clock ran out: of `ticket.overdue` alone.
     clock: Option<&'static str>,
+    /// Of `ticket.due_soon` and `ticket.escalated`: which clock, and when it runs out.
+    escalation: Option<EscalationView>,
+    /// Whom it is for; empty where the site has no roster.
+    #[serde(rename = "for")]
+    people: Vec<Called>,
     ticket: TicketView,
+}
+
+/// A step of the escalation along the duty roster.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EscalationView {
+    /// `respond`, `arrive` or `resolve`.
+    clock: &'static str,
+    /// When the clock runs out, or ran out.
+    due: Option<String>,
+    /// Whether it has run out.
+    overdue: bool,
+}
+
+impl EscalationView {
+    fn new(notice: &Notice, kind: ClockKind, calendar: &WorkCalendar) -> Self {
+        let clock = notice.ticket.clocks.iter().find(|clock| clock.kind == kind);
+        let stand = clock.and_then(|clock| clock.stand(notice.at, calendar));
+        Self {
+            clock: kind.name(),
+            overdue: stand.as_ref().is_some_and(|stand| stand.overdue),
+            due: stand.map(|stand| rfc3339(stand.due, calendar.timezone())),
+        }
+    }
 }
 
 impl WebhookView {
     /// A notice as it is sent: the ticket as it stood when it happened.
     pub fn new(notice: &Notice, calendar: &WorkCalendar) -> Self {
+        // `clock` says of a notice that the clock ran out; those who were promised so must not meet it on a warning.
+        let ran_out = notice.event == "ticket.overdue";
         Self {
             event: notice.event.clone(),
             key: notice.key.clone(),
             at: rfc3339(notice.at, calendar.timezone()),
-            clock: notice.clock.map(|clock| clock.name()),
+            clock: notice.clock.filter(|_| ran_out).map(ClockKind::name),
+            escalation: notice
+                .clock
+                .filter(|_| !ran_out)
+                .map(|kind| EscalationView::new(notice, kind, calendar)),
+            people: notice.people.clone(),
             ticket: TicketView::new(&notice.ticket, calendar, notice.at),
         }
     }

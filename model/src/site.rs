@@ -5,7 +5,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::{Class, Connection, ConnectionIndex, Dense, Device, DeviceIndex, PointId, Profile, Standard};
+use crate::{
+    Class, Connection, ConnectionIndex, Dense, Device, DeviceIndex, DutyShift, PointId, Profile, Standard,
+};
 
 /// A loaded site. Everything in it is checked; what was faulty is left out (and told by [`crate::load`]).
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct Site {
     pub devices: Dense<DeviceIndex, Device>,
     /// Where telemetry goes; none: local history only.
     pub influxdb: Option<InfluxDb>,
+    /// Where it goes as well, by name; each has a delivery of its own.
+    pub destinations: BTreeMap<String, InfluxDb>,
     /// How people are told.
     pub notify: Notify,
     /// What was promised.
@@ -41,8 +45,10 @@ pub struct Site {
 /// Where telemetry is written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InfluxDb {
-    /// `http://host:port`; with a path only for version 1.
+    /// `http://host:port` or `https://host`; a path may follow with version 1 or https.
     pub url: String,
+    /// Certificates of authorities (PEM) that are trusted beside the system's own; for https.
+    pub ca_pem: Option<String>,
     /// Which write API, with what it needs.
     pub version: InfluxVersion,
 }
@@ -115,32 +121,6 @@ pub struct Script {
     pub file: String,
     /// What it says.
     pub text: String,
-}
-
-/// A daily shift of `roster.csv`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DutyShift {
-    /// Who.
-    pub person: String,
-    /// As what.
-    pub role: String,
-    /// How to reach them.
-    pub phone: String,
-    /// From this time of day in the site's zone …
-    pub from: jiff::civil::Time,
-    /// … to this one; a shift whose end is not after its start goes over midnight.
-    pub to: jiff::civil::Time,
-}
-
-impl DutyShift {
-    /// Whether the shift covers a time of day.
-    pub fn covers(&self, time: jiff::civil::Time) -> bool {
-        if self.from < self.to {
-            self.from <= time && time < self.to
-        } else {
-            self.from <= time || time < self.to
-        }
-    }
 }
 
 impl Site {

@@ -51,6 +51,7 @@ pub(crate) fn site(scripts: &[(&str, &str)]) -> Site {
             .collect(),
         devices: Dense::new(devices),
         influxdb: None,
+        destinations: BTreeMap::new(),
         notify: Notify::default(),
         standard: standard(),
         roster: Vec::new(),

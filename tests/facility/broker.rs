@@ -4,7 +4,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use tests::{Influx, Keeping, Leeway, Mosquitto, Scene, compare, so, until, until_ok};
+use tests::{
+    Dice, Gateway, Influx, Keeping, Leeway, Mosquitto, Scene, all_are_stored, compare, so, until, until_ok,
+};
 
 #[test]
 fn every_message_through_mosquitto_is_stored_although_the_gateway_was_restarted() {
@@ -20,13 +22,7 @@ fn every_message_through_mosquitto_is_stored_although_the_gateway_was_restarted(
         .write(&scene.site());
     // The gateway first: a broker keeps messages only for those who have subscribed.
     let mut gateway = scene.run();
-    until("the gateway to have subscribed", Duration::from_secs(10), || {
-        (gateway
-            .metrics()
-            .sum("facility_connection_up", &[("connection", "broker")])
-            > 0.0)
-            .then_some(())
-    });
+    wait_until_subscribed(&gateway);
     let mut simulator = scene.simulate();
     gateway.wait_until_good("elevator-1");
     gateway.wait_until_good("lamp-1");
@@ -49,6 +45,48 @@ fn every_message_through_mosquitto_is_stored_although_the_gateway_was_restarted(
     );
     println!("{agreed} stored samples are the published ones");
     assert!(agreed > 300, "only {agreed} samples were compared");
+    gateway.stop();
+}
+
+/// A message is acknowledged once it is on disk: what a killed gateway had not kept, the broker sends again.
+#[test]
+fn every_message_through_mosquitto_is_stored_although_the_gateway_was_killed() {
+    let mut dice = Dice::seeded(1_883);
+    let scene = Scene::new();
+    let mosquitto = Mosquitto::start(scene.folder());
+    let mut influx = Influx::start(scene.folder());
+    let mut site = scene.draft();
+    site.table("influxdb", &influx.table())
+        .connection("broker", &mosquitto.url(), "100ms", "2s");
+    for number in 1..=4 {
+        site.device(
+            &format!("lamp-{number}"),
+            "lamp-controller",
+            "broker",
+            &format!("test/lamp/{number}"),
+        );
+    }
+    site.write(&scene.site());
+    let mut gateway = scene.run();
+    wait_until_subscribed(&gateway);
+    let mut simulator = scene.simulate();
+    // What was taken lies on the gateway's own disk while the database is away.
+    influx.go_away();
+    for _ in 0..4 {
+        gateway.wait_until_good("lamp-1");
+        sleep(dice.between(Duration::from_millis(200), Duration::from_secs(1)));
+        gateway.kill();
+        gateway = scene.run();
+    }
+    influx.come_back();
+    gateway.wait_until_good("lamp-4");
+    simulator.stop();
+    let served = simulator.served();
+    let found = until_ok("every message to be stored", Duration::from_secs(30), || {
+        all_are_stored(&served, &influx.stored(), Keeping::Exact)
+    });
+    println!("{found} published samples are stored");
+    assert!(found > 1_000, "only {found} samples were compared");
     gateway.stop();
 }
 
@@ -78,4 +116,14 @@ fn a_broker_that_was_away_is_found_again() {
     mosquitto.come_back();
     gateway.wait_until_good("lamp-1");
     gateway.stop();
+}
+
+#[track_caller]
+fn wait_until_subscribed(gateway: &Gateway) {
+    until("the gateway to have subscribed", Duration::from_secs(10), || {
+        let up = gateway
+            .metrics()
+            .sum("facility_connection_up", &[("connection", "broker")]);
+        (up > 0.0).then_some(())
+    });
 }

@@ -42,3 +42,14 @@ fn the_demo_shows_a_whole_property_and_its_broken_fire_main() {
     assert_eq!(tickets[0]["standard"], "fire-water", "{tickets:#?}");
     demo.stop();
 }
+
+#[test]
+fn a_killed_demo_takes_its_parts_with_it_and_obeys_the_environment() {
+    let mut demo = Demo::start_with(&[("FACILITY__SITE__NAME", "0123")]);
+    let gateway = demo.get("/api/v1/gateway");
+    assert_eq!(
+        gateway["site"]["name"], "0123",
+        "taken as it is written: {gateway:#}"
+    );
+    demo.kill();
+}

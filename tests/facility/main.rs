@@ -13,4 +13,5 @@ mod full_disk;
 mod kills;
 mod overdue;
 mod silent_unit;
+mod slow_neighbours;
 mod spine;

@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tests::{Scene, Served};
+use tests::{Scene, intervals};
 
 const INTERVAL: f64 = 1.0;
 const TIMEOUT: f64 = 0.3;
@@ -42,7 +42,7 @@ fn a_silent_unit_leaves_the_others_their_interval() {
     gateway.stop();
     simulator.stop();
     for device in others {
-        let mut intervals = intervals(&simulator.served(), device, from);
+        let mut intervals = intervals(&simulator.served(), device, "main_pressure", from);
         intervals.sort_by(f64::total_cmp);
         assert!(
             intervals.len() >= 20,
@@ -60,19 +60,4 @@ fn a_silent_unit_leaves_the_others_their_interval() {
             "{device}: longest {longest:.3} s"
         );
     }
-}
-
-/// The seconds from one poll of a device to the next: each poll reads its main pressure in one read.
-fn intervals(served: &[Served], device: &str, from: Timestamp) -> Vec<f64> {
-    let polls = served
-        .iter()
-        .filter(|line| line.device == device && line.at >= from);
-    let polls: Vec<_> = polls
-        .filter(|line| line.values.contains_key("main_pressure"))
-        .map(|line| line.at)
-        .collect();
-    polls
-        .windows(2)
-        .map(|pair| pair[1].duration_since(pair[0]).as_secs_f64())
-        .collect()
 }

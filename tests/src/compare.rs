@@ -75,6 +75,25 @@ pub fn compare(served: &[Served], stored: &Stored, leeway: &Leeway) -> Result<us
     Ok(agreed)
 }
 
+/// Whether all that was served is stored, in its order, at least once: a broker that saw no acknowledgement before the
+/// reader was killed sends a message again. Returns how many samples were found.
+pub fn all_are_stored(served: &[Served], stored: &Stored, keeping: Keeping) -> Result<usize, Difference> {
+    let mut found = 0;
+    for (key, served) in by_point(served, keeping) {
+        let mut samples = stored.get(&key).into_iter().flatten();
+        for (number, (at, value)) in served.iter().enumerate() {
+            if !samples.any(|(_, stored)| same_value(*value, *stored, keeping)) {
+                let (device, point) = key;
+                return Err(Difference(format!(
+                    "{device} {point}: number {number}, {value:?} of {at}, is missing"
+                )));
+            }
+        }
+        found += served.len();
+    }
+    Ok(found)
+}
+
 fn by_point(served: &[Served], keeping: Keeping) -> Stored {
     let mut wanted = Stored::new();
     for line in served {

@@ -21,13 +21,19 @@ pub struct Demo {
     process: Process,
     listen: Port,
     control: Port,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Demo {
     /// Starts it, and waits until its gateway and its simulator answer.
     #[track_caller]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts it with more in its environment.
+    #[track_caller]
+    pub fn start_with(environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (listen, control) = (Port::lease(), Port::lease());
         let mut command = Command::new(binary());
@@ -38,6 +44,10 @@ impl Demo {
             "--control",
             &control.address(),
         ]);
+        // Its own temporary folder is then inside ours, and seen to be gone in the end.
+        command
+            .env("TMPDIR", folder.path())
+            .envs(environment.iter().copied());
         let mut process = Process::start("demo", &command, folder.path());
         let ready = format!("http://{}/readyz", listen.address());
         let devices = format!("http://{}/devices", control.address());
@@ -52,7 +62,7 @@ impl Demo {
             process,
             listen,
             control,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -66,13 +76,19 @@ impl Demo {
         format!("http://{}", self.control.address())
     }
 
+    /// GETs a path of its gateway that must answer 200 with JSON.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Value {
+        get(&format!("{}{path}", self.url()))
+            .expect("an answer")
+            .expect_status(200)
+            .json()
+    }
+
     /// The items of a list.
     #[track_caller]
     pub fn items(&self, path: &str) -> Vec<Value> {
-        let answer = get(&format!("{}{path}", self.url()))
-            .expect("an answer")
-            .expect_status(200);
-        answer.json()["items"].as_array().expect("items").clone()
+        self.get(path)["items"].as_array().expect("items").clone()
     }
 
     /// Breaks the first fire main.
@@ -89,11 +105,29 @@ impl Demo {
         self.process.log()
     }
 
-    /// Ends it as a person would, and checks that nothing of it is left.
+    /// Ends it as a person would, and checks that nothing of it is left: no process, and no folder.
     #[track_caller]
     pub fn stop(&mut self) {
         let _ = self.process.stop(Duration::from_secs(20));
-        let left = [&self.listen, &self.control].iter().any(|port| port.answers());
-        assert!(!left, "a part of the demo still answers after it has ended");
+        assert!(
+            !self.answers(),
+            "a part of the demo still answers after it has ended"
+        );
+        let entries = std::fs::read_dir(self.folder.path()).expect("the temporary folder");
+        let left: Vec<_> = entries.flatten().filter(|entry| entry.path().is_dir()).collect();
+        assert!(left.is_empty(), "left behind: {left:?}");
+    }
+
+    /// Kills the process that a person started, and waits until the others have noticed.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        self.process.kill_alone();
+        until("the demo's parts to end with it", Duration::from_secs(20), || {
+            (!self.answers()).then_some(())
+        });
+    }
+
+    fn answers(&self) -> bool {
+        self.listen.answers() || self.control.answers()
     }
 }

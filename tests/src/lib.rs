@@ -23,7 +23,7 @@ mod victoria;
 mod wait;
 mod webhook;
 
-pub use compare::{Difference, Keeping, Leeway, Stored, StoredValue, compare};
+pub use compare::{Difference, Keeping, Leeway, Stored, StoredValue, all_are_stored, compare};
 pub use demo::Demo;
 pub use dice::Dice;
 pub use disk::SmallDisk;
@@ -36,7 +36,7 @@ pub use port::Port;
 pub use process::{Finished, Process};
 pub use pymodbus::Pymodbus;
 pub use scene::Scene;
-pub use served::{Served, served_in};
+pub use served::{Served, intervals, served_in};
 pub use simulator::Simulator;
 pub use site::{SiteDraft, repository};
 pub use victoria::Victoria;

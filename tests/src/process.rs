@@ -123,6 +123,12 @@ impl Process {
         signal_group(self.child.id(), "KILL");
     }
 
+    /// Ends it at once (SIGKILL), and leaves its group to what it had prepared for that.
+    pub fn kill_alone(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Everything that it has written so far.
     pub fn log(&self) -> String {
         std::fs::read(&self.log)

@@ -23,6 +23,21 @@ pub fn served_in(file: &Path) -> Vec<Served> {
     whole.lines().map(parse).collect()
 }
 
+/// The seconds from one poll of a device to the next since a moment; the point is one that each poll reads once.
+pub fn intervals(served: &[Served], device: &str, point: &str, since: Timestamp) -> Vec<f64> {
+    let reads = served
+        .iter()
+        .filter(|line| line.device == device && line.at >= since);
+    let polls: Vec<_> = reads
+        .filter(|line| line.values.contains_key(point))
+        .map(|line| line.at)
+        .collect();
+    polls
+        .windows(2)
+        .map(|pair| pair[1].duration_since(pair[0]).as_secs_f64())
+        .collect()
+}
+
 fn parse(line: &str) -> Served {
     let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     Served {

@@ -1,7 +1,15 @@
 // The mock's alarms and tickets: just enough of the gateway's manners to press every button against.
 
 const MINUTE = 60_000;
-const TARGET_MS = { '3s': 3_000, '30m': 30 * MINUTE, '1h': 60 * MINUTE, '4h': 240 * MINUTE, '8h': 480 * MINUTE, '48h': 2_880 * MINUTE, '5wd': 7 * 1_440 * MINUTE };
+const TARGET_MS = {
+  '3s': 3_000,
+  '30m': 30 * MINUTE,
+  '1h': 60 * MINUTE,
+  '4h': 240 * MINUTE,
+  '8h': 480 * MINUTE,
+  '48h': 2_880 * MINUTE,
+  '5wd': 7 * 1_440 * MINUTE,
+};
 export const DEADLINES = {
   'fire-water': { arrive: '30m', resolve: '30m' },
   elevator: { resolve: '30m' },
@@ -24,14 +32,32 @@ export class Desk {
 
   raise({ device, klass, rule, severity, standard, summary }, now = Date.now()) {
     const id = `${device}.${rule}`;
-    const ticket = standard === null ? null : this.open({ device, alarm: id, standard, severity, summary, origin: 'rule', by: 'gateway' }, now);
-    this.#alarm({ id, rule, device, class: klass, severity, condition: 'active', state: 'active_unacked', since: iso(now), ticket: ticket?.id ?? null, summary });
+    const ticket =
+      standard === null
+        ? null
+        : this.open({ device, alarm: id, standard, severity, summary, origin: 'rule', by: 'gateway' }, now);
+    this.#alarm({
+      id,
+      rule,
+      device,
+      class: klass,
+      severity,
+      condition: 'active',
+      state: 'active_unacked',
+      since: iso(now),
+      ticket: ticket?.id ?? null,
+      summary,
+    });
   }
 
   clear(id) {
     const alarm = this.alarms.get(id);
     if (alarm === undefined) return;
-    this.#alarm({ ...alarm, condition: 'clear', state: alarm.state === 'active_acked' ? 'normal' : 'returned_unacked' });
+    this.#alarm({
+      ...alarm,
+      condition: 'clear',
+      state: alarm.state === 'active_acked' ? 'normal' : 'returned_unacked',
+    });
   }
 
   acknowledge(id) {
@@ -50,11 +76,31 @@ export class Desk {
   open({ device = null, alarm = null, standard, severity, summary, origin, by }, now = Date.now()) {
     this.#count += 1;
     const clocks = Object.entries(DEADLINES[standard] ?? {}).map(([clock, target]) => ({
-      clock, target, started_at: iso(now), due: iso(now + TARGET_MS[target]), stopped_at: null, stopped_by: null, state: 'running', overdue: false, provisional: false,
+      clock,
+      target,
+      started_at: iso(now),
+      due: iso(now + TARGET_MS[target]),
+      stopped_at: null,
+      stopped_by: null,
+      state: 'running',
+      overdue: false,
+      provisional: false,
     }));
     const id = `T-2026-${String(this.#count).padStart(6, '0')}`;
     const steps = [{ at: iso(now), by, what: 'opened', note: null }];
-    return this.#ticket({ id, device, alarm, standard, origin, severity, summary, state: 'open', opened_at: iso(now), clocks, steps });
+    return this.#ticket({
+      id,
+      device,
+      alarm,
+      standard,
+      origin,
+      severity,
+      summary,
+      state: 'open',
+      opened_at: iso(now),
+      clocks,
+      steps,
+    });
   }
 
   #ticket(ticket) {
@@ -70,19 +116,44 @@ export class Desk {
     if (!said.by) return [422, problem(422, 'A field is missing', '"by" is missing: who does this?')];
     const alarm = this.alarms.get(ticket.alarm);
     if (action === 'resolve' && alarm !== undefined && alarm.condition !== 'clear' && !said.reason) {
-      return [409, problem(409, 'Still active', `Alarm ${ticket.alarm} is ${alarm.condition}: clear the fault first, or give a "reason".`)];
+      return [
+        409,
+        problem(
+          409,
+          'Still active',
+          `Alarm ${ticket.alarm} is ${alarm.condition}: clear the fault first, or give a "reason".`,
+        ),
+      ];
     }
     const next = NEXT[action]?.(ticket);
-    if (next === undefined) return [409, problem(409, 'Not allowed', `Ticket ${id} is ${ticket.state}; "${action}" is not possible now.`)];
+    if (next === undefined)
+      return [409, problem(409, 'Not allowed', `Ticket ${id} is ${ticket.state}; "${action}" is not possible now.`)];
     if (action === 'accept' && alarm !== undefined) this.acknowledge(alarm.id);
-    const stops = { accept: ['respond'], arrive: ['respond', 'arrive'], resolve: ['resolve'], close: ['respond', 'arrive', 'resolve'], cancel: ['respond', 'arrive', 'resolve'] }[action] ?? [];
+    const stops =
+      {
+        accept: ['respond'],
+        arrive: ['respond', 'arrive'],
+        resolve: ['resolve'],
+        close: ['respond', 'arrive', 'resolve'],
+        cancel: ['respond', 'arrive', 'resolve'],
+      }[action] ?? [];
     const clocks = ticket.clocks.map((clock) => (stops.includes(clock.clock) ? stopped(clock, said.by, now) : clock));
     const step = { at: iso(now), by: said.by, what: STEP[action] ?? action, note: said.note ?? said.reason ?? null };
     return [200, this.#ticket({ ...ticket, state: next, clocks, steps: [...ticket.steps, step] })];
   }
 }
 
-const STEP = { accept: 'accepted', arrive: 'arrived', resolve: 'resolved', close: 'closed', wait: 'waiting', resume: 'resumed', reopen: 'reopened', cancel: 'cancelled', comment: 'comment' };
+const STEP = {
+  accept: 'accepted',
+  arrive: 'arrived',
+  resolve: 'resolved',
+  close: 'closed',
+  wait: 'waiting',
+  resume: 'resumed',
+  reopen: 'reopened',
+  cancel: 'cancelled',
+  comment: 'comment',
+};
 const only = (from, to) => (ticket) => (from.includes(ticket.state) ? to : undefined);
 const NEXT = {
   accept: only(['open'], 'accepted'),

@@ -13,7 +13,9 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 const DIST = join(HERE, '../dist');
 const MODEL = join(HERE, '../../../model');
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
-const { values: flags } = parseArgs({ options: { scene: { type: 'string', default: 'calm' }, port: { type: 'string', default: '8090' } } });
+const { values: flags } = parseArgs({
+  options: { scene: { type: 'string', default: 'calm' }, port: { type: 'string', default: '8090' } },
+});
 
 const profiles = readProfiles(join(MODEL, 'profiles'));
 const facility = {
@@ -52,10 +54,31 @@ function gateway() {
   const count = (state) => all.filter((device) => device.state === state).length;
   return {
     site: { id: 'huayuan', name: '花园小区', timezone: 'Asia/Shanghai' },
-    version: '0.1.0', started_at: new Date(startedAt).toISOString(), at: new Date().toISOString(),
+    version: '0.1.0',
+    started_at: new Date(startedAt).toISOString(),
+    at: new Date().toISOString(),
     points: { total: points.length, good: points.filter((p) => p.quality === 'good').length },
-    devices: { total: all.length, ok: count('ok'), degraded: 0, offline: count('offline'), unknown: 0, out_of_service: count('out_of_service') },
-    telemetry: { destinations: [{ name: 'InfluxDB', kind: 'v2', state: 'ok', pending_bytes: 0, last_written_at: new Date().toISOString(), error: null }], history: { oldest_at: new Date(startedAt).toISOString() } },
+    devices: {
+      total: all.length,
+      ok: count('ok'),
+      degraded: 0,
+      offline: count('offline'),
+      unknown: 0,
+      out_of_service: count('out_of_service'),
+    },
+    telemetry: {
+      destinations: [
+        {
+          name: 'InfluxDB',
+          kind: 'v2',
+          state: 'ok',
+          pending_bytes: 0,
+          last_written_at: new Date().toISOString(),
+          error: null,
+        },
+      ],
+      history: { oldest_at: new Date(startedAt).toISOString() },
+    },
     on_duty: [{ person: '张建国', phone: '13800000001' }],
   };
 }
@@ -73,7 +96,13 @@ function history(device, query) {
     const isGap = to - at > 0.3 * 3_600_000 && to - at < 0.4 * 3_600_000 && device.id.endsWith('-2');
     const value = isGap ? null : leak ? 0.05 : valueAt(device.id, point, at / 1_000);
     const isNumber = typeof value === 'number';
-    items.push({ at: new Date(at).toISOString(), value, min: isNumber ? value * 0.985 : null, max: isNumber ? value * 1.015 : null, quality: isGap ? 'missing' : 'good' });
+    items.push({
+      at: new Date(at).toISOString(),
+      value,
+      min: isNumber ? value * 0.985 : null,
+      max: isNumber ? value * 1.015 : null,
+      quality: isGap ? 'missing' : 'good',
+    });
   }
   return { point: point.name, unit: point.unit, items, next: null };
 }
@@ -81,17 +110,28 @@ function history(device, query) {
 function leak(id) {
   facility.leaking.set(id, Date.now());
   desk.raise({
-    device: id, klass: 'fire_water', rule: 'fire-water-pressure-low', severity: 'critical', standard: 'fire-water',
+    device: id,
+    klass: 'fire_water',
+    rule: 'fire-water-pressure-low',
+    severity: 'critical',
+    standard: 'fire-water',
     summary: { zh: '消防主管压力 0.05 MPa,低于 0.15 MPa', en: 'Fire main at 0.05 MPa, below 0.15 MPa' },
   });
 }
 
 const list = (items) => ({ items: [...items], next: null });
 const rules = [
-  { id: 'fire-water-pressure-low', class: 'fire_water', severity: 'critical', ticket: 'fire-water', points: ['main_pressure'], procedure: {
-    zh: '# 消防主管压力低\n\n1. 看稳压泵是否运行,控制柜是否在“自动”\n2. 查气压罐与止回阀,听有无漏水声\n3. 关闭漏水段分区阀,通知消防安全责任人\n',
-    en: '# Fire main pressure low\n\n1. See whether the jockey pump runs and the cabinet is on "auto"\n2. Check the pressure vessel and the check valve; listen for leaking water\n3. Close the zone valve of the leaking part and tell the person responsible for fire safety\n',
-  } },
+  {
+    id: 'fire-water-pressure-low',
+    class: 'fire_water',
+    severity: 'critical',
+    ticket: 'fire-water',
+    points: ['main_pressure'],
+    procedure: {
+      zh: '# 消防主管压力低\n\n1. 看稳压泵是否运行,控制柜是否在“自动”\n2. 查气压罐与止回阀,听有无漏水声\n3. 关闭漏水段分区阀,通知消防安全责任人\n',
+      en: '# Fire main pressure low\n\n1. See whether the jockey pump runs and the cabinet is on "auto"\n2. Check the pressure vessel and the check valve; listen for leaking water\n3. Close the zone valve of the leaking part and tell the person responsible for fire safety\n',
+    },
+  },
   { id: 'device-silent', class: null, severity: 'medium', ticket: 'general-fault', procedure: null },
 ];
 
@@ -109,7 +149,11 @@ function answer(method, path, query, body) {
   if (key === 'GET tickets/:' && desk.tickets.has(id)) return [200, desk.tickets.get(id)];
   if (key === 'POST tickets/:/:') return desk.act(id, verb, body);
   if (key === 'POST alarms/:/:') return [200, desk.acknowledge(id)];
-  if (key === 'POST tickets') return [201, desk.open({ ...body, severity: 'medium', origin: 'person', summary: { zh: body.summary, en: body.summary } })];
+  if (key === 'POST tickets')
+    return [
+      201,
+      desk.open({ ...body, severity: 'medium', origin: 'person', summary: { zh: body.summary, en: body.summary } }),
+    ];
   return [404, problem(404, 'Not found', `${path} is not there.`)];
 }
 
@@ -142,7 +186,10 @@ async function bodyOf(request) {
 
 const server = createServer(async (request, response) => {
   const url = new URL(request.url, 'http://mock');
-  const send = ([status, body]) => response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' }).end(JSON.stringify(body));
+  const send = ([status, body]) =>
+    response
+      .writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' })
+      .end(JSON.stringify(body));
   if (url.pathname.startsWith('/mock/scene/')) {
     setScene(url.pathname.split('/')[3], facility, desk);
     for (const reader of [...readers]) reader.end();
@@ -169,4 +216,6 @@ setInterval(() => {
 }, 1_000);
 setInterval(() => tell('gateway', gateway()), 5_000);
 for (const device of facility.devices.values()) poll(device, Date.now());
-server.listen(Number(flags.port), '127.0.0.1', () => console.log(`mock gateway: http://127.0.0.1:${flags.port}/  scene: ${flags.scene}`));
+server.listen(Number(flags.port), '127.0.0.1', () =>
+  console.log(`mock gateway: http://127.0.0.1:${flags.port}/  scene: ${flags.scene}`),
+);

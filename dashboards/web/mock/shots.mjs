@@ -38,7 +38,12 @@ const SHOTS = {
   'ticket-zh': { scene: 'busy', act: ticket() },
   'ticket-zh-phone': { scene: 'busy', size: PHONE, act: ticket() },
   'ticket-en-phone-dark': { scene: 'busy', size: PHONE, lang: 'en', theme: 'dark', act: ticket() },
-  'ticket-name-zh-phone': { scene: 'critical', size: PHONE, person: '', act: ticket((page) => page.getByTestId('ticket-accept').click()) },
+  'ticket-name-zh-phone': {
+    scene: 'critical',
+    size: PHONE,
+    person: '',
+    act: ticket((page) => page.getByTestId('ticket-accept').click()),
+  },
   'ticket-refused-zh-phone': { scene: 'critical', size: PHONE, act: ticket(refused) },
   'ticket-refused-en': { scene: 'critical', lang: 'en', act: ticket(refused) },
   'ticket-lost-zh-phone': { scene: 'busy', size: PHONE, act: ticket(), lost: true },
@@ -67,23 +72,40 @@ async function refused(page) {
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
 });
 
 for (const [name, shot] of Object.entries(SHOTS)) {
   if (only.length > 0 && !only.some((part) => name.includes(part))) continue;
   await fetch(`${url}/mock/scene/${shot.scene}`);
-  const page = await browser.newPage({ viewport: shot.size ?? WIDE, colorScheme: shot.theme ?? 'light', deviceScaleFactor: shot.size === PHONE ? 2 : 1 });
+  const page = await browser.newPage({
+    viewport: shot.size ?? WIDE,
+    colorScheme: shot.theme ?? 'light',
+    deviceScaleFactor: shot.size === PHONE ? 2 : 1,
+  });
   page.on('pageerror', (error) => console.log(`${name}: ${error}`));
-  page.on('console', (message) => message.type() === 'error' && !shot.lost && !shot.never && console.log(`${name}: ${message.text()}`));
-  await page.addInitScript(({ lang, person }) => {
-    localStorage.setItem('lang', lang);
-    localStorage.setItem('person', person);
-  }, { lang: shot.lang ?? 'zh', person: shot.person ?? '张建国' });
+  page.on(
+    'console',
+    (message) => message.type() === 'error' && !shot.lost && !shot.never && console.log(`${name}: ${message.text()}`),
+  );
+  await page.addInitScript(
+    ({ lang, person }) => {
+      localStorage.setItem('lang', lang);
+      localStorage.setItem('person', person);
+    },
+    { lang: shot.lang ?? 'zh', person: shot.person ?? '张建国' },
+  );
   if (shot.stalled) await page.route('**/api/**', () => undefined);
   if (shot.never) await page.route('**/api/**', (route) => route.abort());
   await page.goto(`${url}/${shot.hash ?? '#/'}`);
-  if (!shot.stalled && !shot.never) await page.getByTestId('contact').and(page.locator('[data-contact=live]')).waitFor();
+  if (!shot.stalled && !shot.never)
+    await page.getByTestId('contact').and(page.locator('[data-contact=live]')).waitFor();
   await shot.act?.(page);
   if (shot.lost) {
     await fetch(`${url}/mock/scene/hushed`);
@@ -92,7 +114,9 @@ for (const [name, shot] of Object.entries(SHOTS)) {
   }
   await page.waitForLoadState('load');
   await page.waitForTimeout(1_500);
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
   if (overflow > 0) console.log(`${name}: ${overflow} px too wide`);
   await page.screenshot({ path: `${out}/${name}.png`, fullPage: shot.full === true });
   await page.close();

@@ -46,7 +46,10 @@ export function readProfiles(folder) {
 /** Every line of a devices.csv, in the interface's shape and without values. */
 export function readDevices(file, profiles) {
   const classOf = new Map(profiles.map((profile) => [profile.id, profile.class]));
-  const [head, ...lines] = readFileSync(file, 'utf8').trim().split(/\r?\n/).map((line) => line.split(','));
+  const [head, ...lines] = readFileSync(file, 'utf8')
+    .trim()
+    .split(/\r?\n/)
+    .map((line) => line.split(','));
   return lines.map((cells) => {
     const row = Object.fromEntries(head.map((name, i) => [name, cells[i]]));
     const { id, name, profile, connection, building, location } = row;

@@ -34,7 +34,7 @@ pub(crate) struct Slot {
 /// What one poll of a device asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// The positions of the points that are due, in the profile's order: one sample each.
+    /// The positions of the points that are due or come along, in the profile's order: one sample each.
     pub(crate) due: Vec<usize>,
     /// The requests, by table and address.
     pub(crate) reads: Vec<Read>,
@@ -46,38 +46,67 @@ struct Span {
     first: u32,
     end: u32,
     point: usize,
-    sample: usize,
 }
 
-/// Plans the reads of the points that `is_due` names.
+/// Plans the reads of the points that `is_due` names. A point that is not due comes along where it stands wholly inside a read that
+/// is made anyway: what the device has answered is never thrown away.
 ///
 /// No read crosses a register of `skip` or is longer than the limits, and no point is split over two reads. A point that cannot be
 /// read within the limits ([`crate::check`] tells of it) is due all the same and has no read.
 pub(crate) fn plan(points: &[Point], limits: &ModbusLimits, is_due: impl Fn(&Point) -> bool) -> Plan {
-    let due: Vec<usize> = points
+    let mut spans: Vec<Span> = points
         .iter()
         .enumerate()
-        .filter(|(_, point)| is_due(point))
-        .map(|(position, _)| position)
-        .collect();
-    let mut spans: Vec<Span> = due
-        .iter()
-        .enumerate()
-        .filter_map(|(sample, position)| span(points.get(*position)?, *position, sample))
+        .filter_map(|(position, point)| span(point, position))
         .filter(|span| is_readable(span, limits))
         .collect();
     spans.sort_by_key(|span| (span.table, span.first, span.point));
     let mut reads = Vec::<Read>::new();
-    for span in spans {
-        match reads.last_mut().filter(|read| takes(read, &span, limits)) {
-            Some(read) => add(read, &span),
-            None => reads.push(begin(&span)),
+    for span in spans
+        .iter()
+        .filter(|span| points.get(span.point).is_some_and(&is_due))
+    {
+        match reads.last_mut().filter(|read| takes(read, span, limits)) {
+            Some(read) => grow(read, span),
+            None => reads.push(begin(span)),
+        }
+    }
+    let place = |span: &Span| reads.iter().position(|read| holds(read, span));
+    let places: Vec<(&Span, usize)> = spans
+        .iter()
+        .filter_map(|span| Some((span, place(span)?)))
+        .collect();
+    let comes_along = |position: usize| places.iter().any(|(span, _)| span.point == position);
+    let due: Vec<usize> = points
+        .iter()
+        .enumerate()
+        .filter(|(position, point)| is_due(point) || comes_along(*position))
+        .map(|(position, _)| position)
+        .collect();
+    let slots: Vec<(usize, Slot)> = places
+        .iter()
+        .filter_map(|(span, place)| {
+            let sample = due.binary_search(&span.point).ok()?;
+            let offset = (span.first - u32::from(reads.get(*place)?.first)) as usize;
+            Some((
+                *place,
+                Slot {
+                    point: span.point,
+                    offset,
+                    sample,
+                },
+            ))
+        })
+        .collect();
+    for (place, slot) in slots {
+        if let Some(read) = reads.get_mut(place) {
+            read.slots.push(slot);
         }
     }
     Plan { due, reads }
 }
 
-fn span(point: &Point, position: usize, sample: usize) -> Option<Span> {
+fn span(point: &Point, position: usize) -> Option<Span> {
     let Address::Register { table, number } = point.address else {
         return None;
     };
@@ -88,7 +117,6 @@ fn span(point: &Point, position: usize, sample: usize) -> Option<Span> {
         first,
         end,
         point: position,
-        sample,
     })
 }
 
@@ -133,6 +161,11 @@ fn takes(read: &Read, span: &Span, limits: &ModbusLimits) -> bool {
         && !touches_skipped(span.table, end, span.first, limits)
 }
 
+/// Whether the span stands wholly inside the read.
+fn holds(read: &Read, span: &Span) -> bool {
+    read.table == span.table && u32::from(read.first) <= span.first && span.end <= end_of(read)
+}
+
 fn begin(span: &Span) -> Read {
     let mut read = Read {
         table: span.table,
@@ -140,18 +173,12 @@ fn begin(span: &Span) -> Read {
         count: 0,
         slots: Vec::new(),
     };
-    add(&mut read, span);
+    grow(&mut read, span);
     read
 }
 
-fn add(read: &mut Read, span: &Span) {
-    let first = u32::from(read.first);
-    read.count = narrow(end_of(read).max(span.end) - first);
-    read.slots.push(Slot {
-        point: span.point,
-        offset: (span.first - first) as usize,
-        sample: span.sample,
-    });
+fn grow(read: &mut Read, span: &Span) {
+    read.count = narrow(end_of(read).max(span.end) - u32::from(read.first));
 }
 
 /// Every number here is at most a read's bound or a register's number, so it fits.
@@ -313,6 +340,26 @@ mod tests {
         assert_eq!(plans.known.len(), 2);
     }
 
+    #[test]
+    fn a_slow_point_comes_along_where_it_stands_inside_a_read_that_is_made_anyway() {
+        let mut slow = point_at(HOLDING, 1, DataType::U16);
+        slow.every = 3;
+        let points = [
+            point_at(HOLDING, 0, DataType::U16),
+            slow,
+            point_at(HOLDING, 2, DataType::U16),
+        ];
+        let mut plans = Plans::new(&points);
+        let plan = plans.of_poll(1, &points, &limits(125, &[]));
+        assert_eq!((plan.due.as_slice(), plan.reads.len()), (&[0, 1, 2][..], 1));
+        let slots: Vec<_> = plan.reads[0]
+            .slots
+            .iter()
+            .map(|slot| (slot.point, slot.offset, slot.sample))
+            .collect();
+        assert_eq!(slots, [(0, 0, 0), (1, 1, 1), (2, 2, 2)]);
+    }
+
     fn any_point() -> impl Strategy<Value = Point> {
         let table = prop::sample::select(vec![RegisterTable::Coil, RegisterTable::Input, HOLDING]);
         let kind = prop::sample::select(vec![
@@ -353,7 +400,7 @@ mod tests {
                 }
             }
             for (position, point) in points.iter().enumerate() {
-                let readable = is_readable(&span(point, position, 0).unwrap(), &limits);
+                let readable = is_readable(&span(point, position).unwrap(), &limits);
                 prop_assert_eq!(seen[position], usize::from(readable));
             }
         }

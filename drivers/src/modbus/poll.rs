@@ -75,6 +75,18 @@ struct Outcome {
     connected: bool,
 }
 
+impl Outcome {
+    /// What it means for the unit's back-off. A connection that is down says nothing of the units behind it.
+    fn weigh(&self, backoff: &mut Backoff, began: Duration) {
+        if self.condition == Condition::Silent && self.connected {
+            // From the poll's beginning: after a first silence the very next poll is to be a real one.
+            backoff.failed(began);
+        } else if self.heard {
+            backoff.succeeded();
+        }
+    }
+}
+
 struct Poller<'site> {
     connection: &'site Connection,
     devices: Vec<Polled<'site>>,
@@ -166,17 +178,12 @@ impl<'site> Poller<'site> {
         polled.poll += 1;
         let outcome = if backoff.may_try(began) {
             let outcome = ask_all(&mut self.wire, polled.device, polled.unit, plan, &polled.meters).await;
-            let ended = self.clock.now();
-            self.meters
-                .poll_seconds
-                .record(ended.saturating_sub(began).as_secs_f64());
-            match outcome.condition {
-                Condition::Silent if outcome.connected => {
-                    backoff.failed(began);
-                }
-                _ if outcome.heard => backoff.succeeded(),
-                _ => {}
+            if outcome.connected {
+                self.meters
+                    .poll_seconds
+                    .record(self.clock.now().saturating_sub(began).as_secs_f64());
             }
+            outcome.weigh(backoff, began);
             outcome
         } else {
             silence(polled.device, plan)
@@ -227,7 +234,12 @@ async fn ask_all(wire: &mut Wire, device: &Device, unit: u8, plan: &Plan, meters
         };
         match failure {
             Failure::Silent | Failure::Unreachable => {
-                meters.timeouts.increment(u64::from(failure == Failure::Silent));
+                let meter = if failure == Failure::Silent {
+                    &meters.timeouts
+                } else {
+                    &meters.refusals
+                };
+                meter.increment(1);
                 outcome.condition = Condition::Silent;
                 return outcome;
             }

@@ -169,7 +169,7 @@ async fn every_table_of_every_unit_is_read_and_time_goes_forward() {
 async fn an_answer_after_the_timeout_makes_none_of_a_hundred_later_readings_wrong() {
     // The first answer takes longer than the timeout, all later ones are slow: a gateway with a queue.
     let server = RawServer::start(|request| {
-        let delay = if request.number == 0 { 90 } else { 20 };
+        let delay = if request.number == 0 { 300 } else { 20 };
         vec![
             Deed::Wait(Duration::from_millis(delay)),
             Deed::Send(request.right()),
@@ -193,8 +193,9 @@ async fn an_answer_after_the_timeout_makes_none_of_a_hundred_later_readings_wron
             }
         }
     }
-    assert!((1..20).contains(&silent), "{silent}");
-    assert_eq!(server.connections(), 1);
+    assert!((1..60).contains(&silent), "{silent}");
+    // One timeout never costs the connection; a machine so busy that three follow each other may.
+    assert!(server.connections() <= 2, "{}", server.connections());
 }
 
 #[tokio::test]
@@ -240,7 +241,7 @@ async fn a_dead_unit_delays_no_other_and_its_silence_is_a_sample_at_every_poll()
     let units = (1..=4).map(|unit| (Unit::Modbus(unit), registers(&[5])));
     let mut running = run(site(modbus_at(server.address), units));
     let mut times: HashMap<u32, Vec<jiff::Timestamp>> = HashMap::new();
-    for _ in 0..120 {
+    for _ in 0..60 {
         let batch = running.next().await;
         let dead = batch.device == DeviceIndex(1);
         let expected = if dead {
@@ -254,7 +255,7 @@ async fn a_dead_unit_delays_no_other_and_its_silence_is_a_sample_at_every_poll()
     assert_eq!(server.connections(), 1);
     for (device, times) in times {
         assert!(
-            (28..=32).contains(&times.len()),
+            (13..=17).contains(&times.len()),
             "device {device} was polled {} times",
             times.len()
         );
@@ -265,12 +266,12 @@ async fn a_dead_unit_delays_no_other_and_its_silence_is_a_sample_at_every_poll()
         let mut sorted = gaps.clone();
         sorted.sort_unstable();
         assert!(
-            (90..=110).contains(&sorted[sorted.len() / 2]),
+            (225..=275).contains(&sorted[sorted.len() / 2]),
             "device {device}: {gaps:?}"
         );
-        // One interval of 100 ms, one timeout of 60 ms, and what a loaded machine may add.
+        // One interval of 250 ms, one timeout of 200 ms, and what a loaded machine may add.
         assert!(
-            sorted.last().is_some_and(|longest| *longest <= 210),
+            sorted.last().is_some_and(|longest| *longest <= 600),
             "device {device}: {gaps:?}"
         );
     }
@@ -342,7 +343,7 @@ async fn an_answer_with_another_transaction_id_is_not_believed_unless_the_profil
 #[tokio::test]
 async fn a_device_without_transaction_ids_is_dialled_anew_after_a_late_answer_and_never_read_wrong() {
     let server = RawServer::start(|request| {
-        let delay = if request.number == 0 { 90 } else { 10 };
+        let delay = if request.number == 0 { 300 } else { 10 };
         vec![
             Deed::Wait(Duration::from_millis(delay)),
             Deed::Send(request.registers(0, request.count)),

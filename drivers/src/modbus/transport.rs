@@ -172,6 +172,7 @@ impl<Stream> CheckedStream<Stream> {
             if self.request_sent == REQUEST_BYTES {
                 self.expected = Expected::after(&self.request);
                 self.request_sent = 0;
+                self.passed.clear();
             }
         }
     }
@@ -184,17 +185,21 @@ impl<Stream> CheckedStream<Stream> {
             let Some(length) = length.filter(|length| *length <= self.arrived.len()) else {
                 break;
             };
-            let mut frame: Vec<u8> = self.arrived.drain(..length).collect();
-            let Some(expected) = self.expected else { continue };
-            match expected.judge(&frame, self.ids()) {
-                Verdict::NotOurs => continue,
-                Verdict::Malformed => self.passed.extend(expected.empty_answer()),
-                Verdict::Ours => {
-                    expected.adopt(&mut frame);
-                    self.passed = frame;
+            let frame = self.arrived.get(..length).unwrap_or_default();
+            if let Some(expected) = self.expected {
+                match expected.judge(frame, self.ids()) {
+                    Verdict::NotOurs => {}
+                    Verdict::Malformed => self.passed.extend(expected.empty_answer()),
+                    Verdict::Ours => {
+                        self.passed.extend_from_slice(frame);
+                        expected.adopt(&mut self.passed);
+                    }
                 }
             }
-            self.expected = None;
+            self.arrived.drain(..length);
+            if !self.passed.is_empty() {
+                self.expected = None;
+            }
         }
         Ok(())
     }

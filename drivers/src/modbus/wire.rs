@@ -9,6 +9,7 @@ use super::plan::Read;
 use super::transport::{Answer, Link, ReadError};
 use crate::backoff::Backoff;
 use crate::clock::SteadyClock;
+use crate::health::LinkState;
 use crate::meters::ConnectionMeters;
 
 /// How long after a failed dial the next one may follow: at first, and at most.
@@ -49,8 +50,8 @@ pub(crate) struct Wire {
     timeouts_in_a_row: u32,
     redial: Backoff,
     ever_up: bool,
-    /// What was last logged of the connection: that it works, or that it is down.
-    told: Option<bool>,
+    /// What was last logged of the connection.
+    told: Option<LinkState>,
     last_request_ended: Option<Duration>,
     meters: ConnectionMeters,
 }
@@ -63,10 +64,9 @@ impl Wire {
         clock: SteadyClock,
         meters: ConnectionMeters,
     ) -> Self {
-        let seed = connection
-            .name
-            .bytes()
-            .fold(0, |seed: u64, byte| seed.wrapping_mul(31) + u64::from(byte));
+        let seed = connection.name.bytes().fold(0, |seed: u64, byte| {
+            seed.wrapping_mul(31).wrapping_add(u64::from(byte))
+        });
         Self {
             name: connection.name.clone(),
             host: host.to_owned(),
@@ -162,15 +162,14 @@ impl Wire {
         Ok(link)
     }
 
-    /// Whether nothing has been heard on the link for so many requests that the link itself is in doubt: its far end may have
-    /// vanished without a word. One that never brought an answer is doubted at once.
+    /// Whether so many requests in a row brought nothing that the link itself is in doubt: its far end may have vanished without
+    /// a word. Until an answer comes, each further one that brings nothing renews the doubt.
     pub(crate) fn is_in_doubt(&self) -> bool {
-        self.timeouts_in_a_row >= if self.proven { TIMEOUTS_UNTIL_DOUBT } else { 1 }
+        self.timeouts_in_a_row >= TIMEOUTS_UNTIL_DOUBT
     }
 
     /// Gives the link up, to dial anew at the next request: nothing has been heard on it for long.
     pub(crate) fn give_up_link(&mut self) {
-        self.timeouts_in_a_row = 0;
         self.drop_link();
         tracing::debug!(
             connection = self.name,
@@ -200,8 +199,8 @@ impl Wire {
         }
         self.proven = true;
         self.redial.succeeded();
-        if self.told != Some(true) {
-            self.told = Some(true);
+        if self.told != Some(LinkState::Works) {
+            self.told = Some(LinkState::Works);
             tracing::info!(
                 connection = self.name,
                 host = self.host,
@@ -213,8 +212,8 @@ impl Wire {
 
     fn went_down(&mut self, error: &io::Error) {
         self.redial.failed(self.clock.now());
-        if self.told != Some(false) {
-            self.told = Some(false);
+        if self.told != Some(LinkState::Down) {
+            self.told = Some(LinkState::Down);
             let next = "it is dialled again, ever more seldom, up to every 10 s";
             tracing::warn!(connection = self.name, host = self.host, port = self.port, %error, "connection is down; {next}");
         }

@@ -10,11 +10,16 @@ use std::time::Duration;
 use rumqttc::v5::mqttbytes::v5::Publish;
 use rumqttc::v5::{AsyncClient, ClientError};
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 /// How long to wait when the client has no room for one more acknowledgement.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(5);
 /// How long after a message that could not be stored the broker is made to send it again.
-const REDELIVERY_PAUSE: Duration = Duration::from_secs(10);
+const REDELIVERY_PAUSE: Duration = if cfg!(test) {
+    Duration::from_millis(300)
+} else {
+    Duration::from_secs(10)
+};
 
 /// Which connection to the broker is the present one.
 #[derive(Debug)]
@@ -64,8 +69,11 @@ impl Era {
     }
 }
 
-/// Acknowledges what arrives on `messages` until its senders are gone. A message of which a receipt is dropped is left out, and
-/// some seconds later `redeliver` is notified.
+/// Acknowledges what arrives on `messages` until its senders are gone.
+///
+/// After a message of which a receipt is dropped, nothing more of its era is acknowledged, since acknowledgements must come in the
+/// order of the messages (MQTT 5.0, MQTT-4.6.0-2) and some brokers lose a message that is left out. Some seconds later
+/// `redeliver` is notified; the connection is then made anew, and all of these messages come again.
 pub(crate) async fn acknowledge_all(
     mut messages: mpsc::Receiver<Unacknowledged>,
     client: AsyncClient,
@@ -73,33 +81,51 @@ pub(crate) async fn acknowledge_all(
     redeliver: Arc<Notify>,
     connection: String,
 ) {
-    let mut told = false;
-    let mut reminder: Option<tokio::task::JoinHandle<()>> = None;
+    let mut broken_era = None;
+    let mut reminder = AbortOnDrop(None);
     while let Some(mut message) = messages.recv().await {
-        if all_committed(&mut message).await {
-            told = false;
-            while let Outcome::NoRoom = era.acknowledge(&client, &message) {
-                tokio::time::sleep(NO_ROOM_PAUSE).await;
-            }
+        let stored = all_committed(&mut message).await;
+        if message.era != era.now() {
             continue;
         }
-        if !told {
-            told = true;
+        if !stored && broken_era != Some(message.era) {
+            broken_era = Some(message.era);
             tracing::warn!(
                 connection,
                 "a message could not be stored; it stays unacknowledged and is asked for again"
             );
+            reminder.replace(tokio::spawn(remind(redeliver.clone())));
         }
-        if reminder.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) {
-            let redeliver = redeliver.clone();
-            reminder = Some(tokio::spawn(async move {
-                tokio::time::sleep(REDELIVERY_PAUSE).await;
-                redeliver.notify_one();
-            }));
+        if broken_era != Some(message.era) {
+            while let Outcome::NoRoom = era.acknowledge(&client, &message) {
+                tokio::time::sleep(NO_ROOM_PAUSE).await;
+            }
         }
     }
-    if let Some(reminder) = reminder {
-        reminder.abort();
+}
+
+async fn remind(redeliver: Arc<Notify>) {
+    tokio::time::sleep(REDELIVERY_PAUSE).await;
+    redeliver.notify_one();
+}
+
+/// A task that ends with whoever began it.
+struct AbortOnDrop(Option<JoinHandle<()>>);
+
+impl AbortOnDrop {
+    /// Takes the place of the one before, which is ended.
+    fn replace(&mut self, task: JoinHandle<()>) {
+        if let Some(before) = self.0.replace(task) {
+            before.abort();
+        }
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
     }
 }
 
@@ -159,21 +185,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_is_on_disk_is_acknowledged() {
-        let messages = [true, false, true].into_iter().zip(1..).map(|(on_disk, packet)| {
-            let (committed, message) = message(packet, 0);
-            (on_disk, message, committed)
-        });
-        let messages: Vec<_> = messages
-            .map(|(on_disk, message, committed)| {
+    async fn only_what_is_on_disk_is_acknowledged_and_nothing_out_of_order() {
+        for (on_disk, acknowledged) in [
+            (vec![true; 3], 3),
+            (vec![true, false, true], 1),
+            (vec![false; 3], 0),
+        ] {
+            let messages = on_disk.into_iter().zip(1..).map(|(on_disk, packet)| {
+                let (committed, message) = message(packet, 0);
                 if on_disk {
                     return (true, message, committed);
                 }
                 // Its own sender is dropped, as when the gateway gives a delivery up.
                 (false, message, oneshot::channel().0)
-            })
-            .collect();
-        assert_eq!(settle(messages, Arc::new(Era::first())).await, 2);
+            });
+            assert_eq!(
+                settle(messages.collect(), Arc::new(Era::first())).await,
+                acknowledged
+            );
+        }
     }
 
     #[tokio::test]

@@ -152,7 +152,7 @@ impl<'site> Listener<'site> {
             };
             heard
                 .health
-                .tell(Condition::Silent, &heard.device.id, &self.connection.name);
+                .tell(Condition::Quiet, &heard.device.id, &self.connection.name);
             self.silence_intake
                 .offer(heard.silent_batch(), &heard.meters.dropped);
         }

@@ -1,9 +1,11 @@
 //! The loop of one broker's connection: connects with a session that the broker keeps, subscribes, and passes messages on.
 //!
-//! It never waits for the gateway, so the broker hears from it even while the disk is slow; the number of unacknowledged
+//! It waits for the gateway only when a broker sends more than it was told to, and not for long; the number of unacknowledged
 //! messages bounds what can be under way. A message beyond the connection's `max_packet_bytes` is not sent to us by an
 //! MQTT 5 broker, which was told the bound when we connected: it drops that message, and the others go on. A broker that sends it
 //! all the same is disconnected, and would send it again: then the setting has to be raised, as the log says.
+//!
+//! A retained message is taken like any other, at the time when it arrives: MQTT does not say how old it is.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use super::listen::{self, Arrival};
 use crate::backoff::Backoff;
 use crate::clock::SteadyClock;
 use crate::delivery::Delivery;
+use crate::health::LinkState;
 use crate::meters::ConnectionMeters;
 
 /// How many messages the broker may send before the first of them is acknowledged.
@@ -38,6 +41,8 @@ const SESSION_SECONDS: u32 = 7 * 24 * 3600;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// How long a message may wait for room; shorter than the broker waits to hear from us.
+const WAITS_FOR_ROOM: Duration = Duration::from_secs(10);
 /// How long a stop may wait for the receipts of what was delivered.
 const LAST_RECEIPTS: Duration = Duration::from_secs(1);
 
@@ -133,8 +138,10 @@ struct Subscriber {
     retry: Backoff,
     ever_up: bool,
     is_up: bool,
-    /// What was last logged of the connection: that it works, or that it is down.
-    told: Option<bool>,
+    /// Whether the broker has answered for all topics of this site in the session that it keeps.
+    is_subscribed: bool,
+    /// What was last logged of the connection.
+    told: Option<LinkState>,
     meters: ConnectionMeters,
 }
 
@@ -158,6 +165,7 @@ impl Subscriber {
             retry: Backoff::new(FIRST_RETRY, LONGEST_RETRY, 0),
             ever_up: false,
             is_up: false,
+            is_subscribed: false,
             told: None,
             meters: ConnectionMeters::new(&connection.name),
         }
@@ -171,7 +179,6 @@ impl Subscriber {
         acks: JoinHandle<()>,
     ) {
         loop {
-            // A poll may be given up only where the connection is given up with it: half a packet may have been read.
             let event = tokio::select! {
                 () = stop.cancelled() => break,
                 () = redeliver.notified() => {
@@ -181,7 +188,11 @@ impl Subscriber {
                 event = events.poll() => event,
             };
             match event {
-                Ok(Event::Incoming(packet)) => self.take(packet),
+                Ok(Event::Incoming(packet)) => {
+                    if !self.take(packet).await {
+                        self.give_up(&mut events);
+                    }
+                }
                 Ok(Event::Outgoing(_)) => {}
                 Err(error) => {
                     self.give_up(&mut events);
@@ -210,30 +221,33 @@ impl Subscriber {
 
     fn went_down(&mut self, error: &str) -> Duration {
         let wait = self.retry.failed(self.clock.now());
-        if self.told != Some(false) {
-            self.told = Some(false);
+        if self.told != Some(LinkState::Down) {
+            self.told = Some(LinkState::Down);
             let next = "it is tried again, ever more seldom, up to every 30 s";
             tracing::warn!(connection = self.name, link = %self.link, error, "connection to the broker is down; {next}");
         }
         wait
     }
 
-    fn take(&mut self, packet: Packet) {
+    /// Takes what the broker sends; whether the connection can go on.
+    async fn take(&mut self, packet: Packet) -> bool {
         match packet {
             Packet::ConnAck(answer) => self.came_up(answer.session_present),
-            Packet::Publish(publish) => self.pass_on(publish),
+            Packet::Publish(publish) => return self.pass_on(publish).await,
             Packet::SubAck(answer) => self.subscribed(&answer),
             Packet::Disconnect(reason) => {
                 tracing::warn!(connection = self.name, reason = ?reason.reason_code, "the broker ends the connection");
             }
             _ => {}
         }
+        true
     }
 
     fn came_up(&mut self, session_present: bool) {
         self.era.turn();
-        // A session of an earlier run may know other topics than this site has.
-        if !session_present || !self.ever_up {
+        // A session of an earlier run may know other topics than this site has, so this run subscribes at least once.
+        self.is_subscribed &= session_present;
+        if !self.is_subscribed {
             self.subscribe();
         }
         if self.ever_up {
@@ -242,8 +256,8 @@ impl Subscriber {
         self.ever_up = true;
         self.is_up = true;
         self.meters.up.set(1.0);
-        if self.told != Some(true) {
-            self.told = Some(true);
+        if self.told != Some(LinkState::Works) {
+            self.told = Some(LinkState::Works);
             tracing::info!(connection = self.name, link = %self.link, session_present, "connection to the broker works");
         }
     }
@@ -265,6 +279,7 @@ impl Subscriber {
         // An answer that grants something shows that the connection is good for more than connecting.
         self.retry.succeeded();
         let topics = self.unanswered.pop_front().unwrap_or_default();
+        self.is_subscribed = self.unanswered.is_empty();
         for (topic, code) in topics.iter().zip(&answer.return_codes) {
             if !matches!(code, SubscribeReasonCode::Success(_)) {
                 let next = "its devices stay silent until the broker's access list allows it";
@@ -278,18 +293,32 @@ impl Subscriber {
         }
     }
 
-    fn pass_on(&mut self, publish: Publish) {
+    /// Passes a message on. A message that will be acknowledged waits for room: Mosquitto sends a session's whole queue when it is
+    /// resumed, whatever bound we gave it. Waiting is back-pressure on the broker, and it ends: then everything comes again.
+    async fn pass_on(&mut self, publish: Publish) -> bool {
         self.retry.succeeded();
         self.meters.messages.increment(1);
+        let may_be_lost = publish.qos == QoS::AtMostOnce;
         let arrival = Arrival {
             publish,
             era: self.era.now(),
             at: Timestamp::now(),
         };
-        if self.arrivals.try_send(arrival).is_err() {
-            // Only messages of quality of service 0 can be that many, and those may be lost.
-            self.meters.messages_dropped.increment(1);
+        if may_be_lost {
+            if self.arrivals.try_send(arrival).is_err() {
+                self.meters.messages_dropped.increment(1);
+            }
+            return true;
         }
+        let passed = tokio::time::timeout(WAITS_FOR_ROOM, self.arrivals.send(arrival)).await;
+        if passed.is_err() {
+            let next = "the connection is made anew, and all that is unacknowledged comes again";
+            tracing::warn!(
+                connection = self.name,
+                "messages come faster than they are stored; {next}"
+            );
+        }
+        passed.is_ok()
     }
 
     /// Sends the acknowledgements of what is stored within a moment, then disconnects; the broker keeps the session.
@@ -303,10 +332,8 @@ impl Subscriber {
                 }
             }
             if self.client.try_disconnect().is_ok() {
-                while !matches!(
-                    events.poll().await,
-                    Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) | Err(_)
-                ) {}
+                // The broker closes once it has read all that we sent; closing before it could take the last from it.
+                while events.poll().await.is_ok() {}
             }
         };
         if tokio::time::timeout(LAST_RECEIPTS, goodbye).await.is_err() {

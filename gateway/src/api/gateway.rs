@@ -88,28 +88,31 @@ fn counts(shared: &Shared) -> (usize, HashMap<DeviceState, usize>) {
 }
 
 fn destinations(shared: &Shared) -> Vec<Value> {
-    let Some((destination, stand)) = &shared.delivery else {
-        return Vec::new();
-    };
-    let stand = stand.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let state = match (&stand.error, stand.last_written_at) {
-        (Some(_), _) => "failing",
-        (None, None) => "waiting",
-        (None, Some(_)) => "ok",
-    };
-    vec![json!({
-        "name": destination.name,
-        "kind": destination.kind,
-        "state": state,
-        "pending_bytes": stand.pending.bytes,
-        "last_written_at": stand.last_written_at.map(|at| rfc3339(at, &shared.site.timezone)),
-        "error": stand.error,
-    })]
+    let shown = shared.deliveries.iter().map(|destination| {
+        let stand = destination
+            .stand
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let state = match (&stand.error, stand.last_written_at) {
+            (Some(_), _) => "failing",
+            (None, None) => "waiting",
+            (None, Some(_)) => "ok",
+        };
+        json!({
+            "name": destination.name.as_ref(),
+            "kind": destination.kind,
+            "state": state,
+            "pending_bytes": stand.pending.bytes,
+            "last_written_at": stand.last_written_at.map(|at| rfc3339(at, &shared.site.timezone)),
+            "error": stand.error,
+        })
+    });
+    shown.collect()
 }
 
 fn on_duty(shared: &Shared, now: Timestamp) -> Vec<Value> {
-    let time = now.to_zoned_datetime(shared.site.timezone.clone()).time();
-    let shifts = shared.site.roster.iter().filter(|shift| shift.covers(time));
+    let shifts = crate::notices::on_duty(&shared.site, now).into_iter();
     shifts
         .map(|shift| {
             let hours = |time: jiff::civil::Time| time.strftime("%H:%M").to_string();

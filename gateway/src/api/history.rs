@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError};
 use axum::Json;
 use axum::extract::{Path, Query, State as Extract};
 use jiff::{SignedDuration, Timestamp};
-use model::{Reading, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as JsonValue;
 use utoipa::{IntoParams, ToSchema};
@@ -13,8 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::State;
 use super::error::Problem;
 use super::lists::MOST_ITEMS;
-use crate::store::{Recorded, Trend};
-use crate::view::{quality, rfc3339, value};
+use crate::store::{Piece, SLOT_NANOSECONDS, Summary, Trend};
+use crate::view::{rfc3339, value};
 
 /// Without a `from`, a trend goes back so far.
 const ONE_HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -87,21 +86,21 @@ pub async fn show(
     let every = asked.every.as_deref().map(span).transpose()?;
     let limit = asked.limit.unwrap_or(MOST_ITEMS).clamp(1, MOST_ITEMS);
 
+    let coarse = every.is_some_and(|every| every.as_nanos() % i128::from(SLOT_NANOSECONDS) == 0);
+    let trend = Trend {
+        from,
+        to,
+        coarse: coarse && !point.data_type.is_text(),
+    };
     let (history, device_id, wanted) = (Arc::clone(&shared.history), id.clone(), name.clone());
     let buckets = tokio::task::spawn_blocking(move || {
         let mut buckets = Buckets {
-            from,
             every,
             limit,
             buckets: Vec::new(),
         };
-        let trend = Trend {
-            from,
-            to,
-            limit: usize::MAX,
-        };
         let history = history.lock().unwrap_or_else(PoisonError::into_inner);
-        history.each(&device_id, &wanted, trend, |recorded| buckets.take(recorded))?;
+        history.each(&device_id, &wanted, trend, |piece| buckets.take(piece))?;
         Ok::<_, crate::store::StoreError>(buckets.buckets)
     });
     let buckets = buckets
@@ -123,9 +122,9 @@ pub async fn show(
     }))
 }
 
-/// Readings put together by interval.
+/// The pieces of a history put together by interval; intervals are counted from 1970, so that a trend that is asked for again
+/// later has the same ones.
 struct Buckets {
-    from: Timestamp,
     every: Option<SignedDuration>,
     limit: usize,
     buckets: Vec<Bucket>,
@@ -133,90 +132,73 @@ struct Buckets {
 
 struct Bucket {
     at: Timestamp,
-    sum: f64,
-    count: u32,
-    min: f64,
-    max: f64,
-    last: JsonValue,
-    quality: &'static str,
+    summary: Summary,
+    /// The value itself, where a single good reading stands for itself.
+    single: Option<JsonValue>,
 }
 
 impl Buckets {
-    /// Takes a reading; says whether another is wanted: one item more than the limit shows that there is more.
-    fn take(&mut self, recorded: Recorded) -> bool {
-        let at = match self.every {
-            Some(every) => {
-                let steps = recorded.at.duration_since(self.from).as_nanos() / every.as_nanos().max(1);
-                let since = i64::try_from(steps * every.as_nanos()).unwrap_or(i64::MAX);
-                self.from
-                    .saturating_add(SignedDuration::from_nanos(since))
-                    .unwrap_or(recorded.at)
-            }
-            None => recorded.at,
+    /// Takes a piece; says whether another is wanted: one item more than the limit shows that there is more.
+    fn take(&mut self, piece: Piece) -> bool {
+        let at = match &piece {
+            Piece::Reading(recorded) => recorded.at,
+            Piece::Slot(at, _) => *at,
         };
+        let at = self.every.map_or(at, |every| interval(at, every));
         if self.buckets.last().is_none_or(|bucket| bucket.at != at) {
             if self.buckets.len() > self.limit {
                 return false;
             }
-            self.buckets.push(Bucket::new(at));
+            self.buckets.push(Bucket {
+                at,
+                summary: Summary::default(),
+                single: None,
+            });
         }
         if let Some(bucket) = self.buckets.last_mut() {
-            bucket.take(&recorded.reading);
+            bucket.take(&piece);
         }
         true
     }
 }
 
-impl Bucket {
-    fn new(at: Timestamp) -> Self {
-        let last = JsonValue::Null;
-        Self {
-            at,
-            sum: 0.0,
-            count: 0,
-            min: f64::INFINITY,
-            max: f64::NEG_INFINITY,
-            last,
-            quality: "missing",
-        }
-    }
+/// When the interval that a moment is in began.
+fn interval(at: Timestamp, every: SignedDuration) -> Timestamp {
+    let every = every.as_nanos().max(1);
+    Timestamp::from_nanosecond(at.as_nanosecond().div_euclid(every) * every).unwrap_or(at)
+}
 
-    fn take(&mut self, reading: &Reading) {
-        let (quality, _) = quality(reading);
-        if rank(quality) < rank(self.quality) {
-            self.quality = quality;
-        }
-        let Some(good) = reading.good() else { return };
-        self.last = value(good);
-        if let Value::Number(number) = good {
-            self.sum += number;
-            self.count += 1;
-            self.min = self.min.min(*number);
-            self.max = self.max.max(*number);
+impl Bucket {
+    fn take(&mut self, piece: &Piece) {
+        match piece {
+            Piece::Slot(_, summary) => self.summary.join(summary),
+            Piece::Reading(recorded) => {
+                self.summary.add(&recorded.reading);
+                if let Some(good) = recorded.reading.good() {
+                    self.single = Some(value(good));
+                }
+            }
         }
     }
 
     fn item(&self, at: String) -> TrendItem {
-        let numbers = self.count > 0;
-        let value = match self.count {
-            0 | 1 => self.last.clone(),
-            count => (self.sum / f64::from(count)).into(),
+        let mean = self.summary.mean().map(JsonValue::from);
+        let value = if self.summary.count > 1 {
+            mean
+        } else {
+            self.single.clone().or(mean)
         };
         TrendItem {
             at,
-            value,
-            min: numbers.then_some(self.min),
-            max: numbers.then_some(self.max),
-            quality: self.quality,
+            value: value.unwrap_or_default(),
+            min: self.summary.low,
+            max: self.summary.high,
+            quality: match self.summary.quality {
+                0 => "good",
+                1 => "uncertain",
+                _ => "missing",
+            },
         }
-    }
-}
-
-fn rank(quality: &str) -> u8 {
-    match quality {
-        "good" => 0,
-        "uncertain" => 1,
-        _ => 2,
     }
 }
 
@@ -254,36 +236,41 @@ fn span(text: &str) -> Result<SignedDuration, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Missing;
+    use crate::store::Recorded;
+    use model::{Missing, Reading, Value};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_795_000_000 + seconds).unwrap()
     }
 
-    #[test]
-    fn an_interval_has_the_mean_the_ends_and_the_best_quality() {
+    fn items(every: Option<i64>, readings: &[(i64, Reading)]) -> Vec<TrendItem> {
         let mut buckets = Buckets {
-            from: at(0),
-            every: Some(SignedDuration::from_secs(10)),
+            every: every.map(SignedDuration::from_secs),
             limit: 10,
             buckets: Vec::new(),
         };
-        for (seconds, reading) in [
+        for (seconds, reading) in readings {
+            buckets.take(Piece::Reading(Recorded {
+                at: at(*seconds),
+                reading: reading.clone(),
+            }));
+        }
+        buckets
+            .buckets
+            .iter()
+            .map(|bucket| bucket.item(bucket.at.to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn an_interval_has_the_mean_the_ends_and_the_best_quality() {
+        let readings = [
             (0, Reading::Good(Value::Number(1.0))),
             (5, Reading::Good(Value::Number(4.0))),
             (9, Reading::Missing(Missing::NoAnswer)),
             (10, Reading::Missing(Missing::NoAnswer)),
-        ] {
-            buckets.take(Recorded {
-                at: at(seconds),
-                reading,
-            });
-        }
-        let items: Vec<_> = buckets
-            .buckets
-            .iter()
-            .map(|bucket| bucket.item(String::new()))
-            .collect();
+        ];
+        let items = items(Some(10), &readings);
         assert_eq!(
             (&items[0].value, items[0].min, items[0].max, items[0].quality),
             (&JsonValue::from(2.5), Some(1.0), Some(4.0), "good")
@@ -292,5 +279,24 @@ mod tests {
             (&items[1].value, items[1].min, items[1].quality),
             (&JsonValue::Null, None, "missing")
         );
+    }
+
+    #[test]
+    fn a_reading_by_itself_is_shown_as_it_was() {
+        let readings = [
+            (0, Reading::Good(Value::Bool(true))),
+            (1, Reading::Good(Value::Text("auto".into()))),
+        ];
+        let items = items(None, &readings);
+        assert_eq!(
+            (&items[0].value, &items[1].value),
+            (&JsonValue::from(true), &JsonValue::from("auto"))
+        );
+    }
+
+    #[test]
+    fn intervals_are_the_same_whenever_they_are_asked_for() {
+        assert_eq!(interval(at(7), SignedDuration::from_secs(10)), at(0));
+        assert_eq!(interval(at(10), SignedDuration::from_secs(10)), at(10));
     }
 }

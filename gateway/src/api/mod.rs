@@ -3,16 +3,19 @@
 mod alarms;
 mod attachments;
 mod body;
+mod device_records;
 mod devices;
 mod error;
 mod events;
 mod gateway;
+mod handovers;
 mod health;
 mod history;
 mod lists;
 mod openapi;
 mod page;
 mod profiles;
+mod report;
 mod rules;
 #[cfg(test)]
 mod ticket_tests;
@@ -60,8 +63,8 @@ pub struct Shared {
     pub attachments: Attachments,
     /// Local history.
     pub history: Arc<Mutex<HistoryReader>>,
-    /// How delivery goes; none without a database.
-    pub delivery: Option<(DestinationName, Arc<Mutex<DeliveryStand>>)>,
+    /// How each delivery goes.
+    pub deliveries: Vec<Destination>,
     /// Everybody who listens to events.
     pub hub: Hub,
     /// Renders `/metrics`.
@@ -72,13 +75,15 @@ pub struct Shared {
     pub stop: CancellationToken,
 }
 
-/// A destination as people know it.
+/// A database that telemetry goes to, as people know it.
 #[derive(Clone, Debug)]
-pub struct DestinationName {
+pub struct Destination {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// `v1` or `v2`.
     pub kind: &'static str,
+    /// How it goes.
+    pub stand: Arc<Mutex<DeliveryStand>>,
 }
 
 type State = axum::extract::State<Arc<Shared>>;
@@ -96,6 +101,13 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/devices", get(devices::list))
         .route("/api/v1/devices/{id}", get(devices::show))
         .route("/api/v1/devices/{id}/history", get(history::show))
+        .route("/api/v1/devices/{id}/record", get(device_records::show))
+        .route(
+            "/api/v1/devices/{id}/commissioning",
+            get(device_records::sheet).post(device_records::commission),
+        )
+        .route("/api/v1/devices/{id}/nameplate", post(device_records::nameplate))
+        .route("/api/v1/devices/{id}/replaced", post(device_records::replaced))
         .route("/api/v1/alarms", get(alarms::list))
         .route("/api/v1/alarms/{id}", get(alarms::show))
         .route("/api/v1/alarms/{id}/{action}", post(alarms::act))
@@ -110,6 +122,10 @@ pub fn router(shared: Arc<Shared>) -> Router {
             "/api/v1/tickets/{id}/attachments/{sha256}",
             get(attachments::show),
         )
+        .route("/api/v1/handovers", get(handovers::list).post(handovers::write))
+        .route("/api/v1/handovers/{id}", get(handovers::show))
+        .route("/api/v1/handovers/{id}/confirm", post(handovers::confirm))
+        .route("/api/v1/report", get(report::show))
         .route("/api/v1/events", get(events::listen))
         .fallback(page::serve)
         .layer(CompressionLayer::new().gzip(true))

@@ -204,6 +204,17 @@ pub fn denied(denial: Denied, shared: &Shared) -> Problem {
                 .with("state", alarm.state().name())
                 .with("alarm", shown)
         }
+        Denied::Handover { handover, .. } => {
+            let state = if handover.confirmed_by.is_some() {
+                "confirmed"
+            } else {
+                "written"
+            };
+            let shown = serde_json::to_value(handover).unwrap_or_default();
+            Problem::new(StatusCode::CONFLICT, text)
+                .with("state", state)
+                .with("handover", shown)
+        }
         Denied::NotStored(_) => Problem::new(StatusCode::INSUFFICIENT_STORAGE, text),
         Denied::Busy => Problem::new(StatusCode::SERVICE_UNAVAILABLE, text),
     }

@@ -10,13 +10,16 @@ use super::{WRONG, site};
 
 /// Prints every fault, `file:line:column: text`, or what the site has.
 pub fn run(path: &Path) -> u8 {
-    let checked = match site::read(path, site::environment()) {
+    let mut checked = match site::read(path, site::environment()) {
         Ok(checked) => checked,
         Err(reason) => {
             eprintln!("facility-gateway: {reason}");
             return WRONG;
         }
     };
+    let gap = site::roster_gap(&checked.site, Timestamp::now());
+    checked.faults.extend(gap);
+    checked.faults.sort();
     for fault in &checked.faults {
         println!("{fault}");
     }

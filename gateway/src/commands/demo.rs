@@ -174,7 +174,7 @@ fn child(command: &str) -> Result<Command, String> {
     // Ctrl-C in a terminal goes to the whole group; the children are ended by this process, in order.
     child.process_group(0);
     if std::env::var_os("RUST_LOG").is_none() {
-        child.env("RUST_LOG", "warn");
+        child.env("RUST_LOG", "warn,rumqttd=off");
     }
     Ok(child)
 }

@@ -2,7 +2,9 @@
 
 mod check;
 mod demo;
+mod export;
 mod journal;
+mod report;
 mod run;
 mod simulate;
 mod site;
@@ -13,8 +15,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use gateway::journal::Hash;
+use gateway::report::Period;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -53,6 +56,43 @@ pub enum Command {
         /// The site's folder.
         #[arg(long, value_name = "DIR")]
         site: PathBuf,
+    },
+    /// Prints recorded readings as CSV; works beside a running gateway.
+    Export {
+        /// The site's folder.
+        #[arg(long, value_name = "DIR")]
+        site: PathBuf,
+        /// Its data folder; the folder `data` in the site's unless given.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// From this time on, such as 2026-11-24T08:00:00+08:00.
+        #[arg(long, value_name = "T")]
+        from: jiff::Timestamp,
+        /// Up to and without this time.
+        #[arg(long, value_name = "T")]
+        to: jiff::Timestamp,
+        /// Only of this device.
+        #[arg(long, value_name = "ID")]
+        device: Option<String>,
+    },
+    /// Prints the service report of a month or a quarter, beside a gateway that may be running.
+    #[command(group = ArgGroup::new("period").required(true))]
+    Report {
+        /// The site's folder.
+        #[arg(long, value_name = "DIR")]
+        site: PathBuf,
+        /// Where the gateway keeps its data; the folder `data` in the site's unless given.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// A month.
+        #[arg(long, value_name = "YYYY-MM", group = "period", value_parser = month)]
+        month: Option<Period>,
+        /// A quarter.
+        #[arg(long, value_name = "YYYY-Qn", group = "period", value_parser = quarter)]
+        quarter: Option<Period>,
+        /// How it is written.
+        #[arg(long, value_enum, default_value = "json")]
+        format: report::Format,
     },
     /// Serves every device of a site as a simulated one, until Ctrl-C.
     Simulate {
@@ -101,6 +141,22 @@ pub enum TicketCommand {
     Open(ticket::Open),
 }
 
+fn month(text: &str) -> Result<Period, String> {
+    let period: Period = text.parse()?;
+    match period {
+        Period::Month { .. } => Ok(period),
+        _ => Err(format!("`{text}` is no month: write it as 2026-11")),
+    }
+}
+
+fn quarter(text: &str) -> Result<Period, String> {
+    let period: Period = text.parse()?;
+    match period {
+        Period::Quarter { .. } => Ok(period),
+        _ => Err(format!("`{text}` is no quarter: write it as 2026-Q4")),
+    }
+}
+
 /// Exit codes of the contract: what was asked about is wrong; could not start. Clap itself exits with 2 for usage.
 const WRONG: u8 = 1;
 const NOT_STARTED: u8 = 3;
@@ -111,6 +167,29 @@ pub fn run(command: Command) -> ExitCode {
         Command::Journal(JournalCommand::Verify { data, head }) => journal::verify(&data, head),
         Command::Ticket(TicketCommand::Open(open)) => blocking(false, |_| ticket::open(open)),
         Command::Check { site } => check::run(&site),
+        Command::Export {
+            site,
+            data,
+            from,
+            to,
+            device,
+        } => export::run(&export::Asked {
+            site,
+            data,
+            from,
+            to,
+            device,
+        }),
+        Command::Report {
+            site,
+            data,
+            month,
+            quarter,
+            format,
+        } => match month.or(quarter) {
+            Some(period) => report::run(&site, data, period, format),
+            None => WRONG,
+        },
         Command::Run {
             site,
             data,
@@ -196,7 +275,7 @@ async fn wait_for_signal() {
 
 /// Logs to standard error, `info` and worse unless `RUST_LOG` says otherwise.
 fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rumqttd=warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rumqttd=off"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use super::draft::Report;
 use crate::alarms::Alarm;
+use crate::handover::Handover;
 use crate::journal::Entry;
+use crate::store::DeviceEntry;
 use crate::tickets::{Action, Refusal, Said, Ticket};
 
 /// What is asked of the desk.
@@ -34,6 +36,22 @@ pub enum Command {
     Record(Entry),
     /// A person reports something.
     Report(Report),
+    /// A shift that leaves hands over.
+    HandOver {
+        /// Who leaves.
+        by: String,
+        /// What they say.
+        note: String,
+    },
+    /// The shift that comes confirms a handover.
+    ConfirmHandover {
+        /// Which.
+        id: String,
+        /// Who comes.
+        by: String,
+    },
+    /// A person writes something down about a device.
+    NoteDevice(DeviceEntry),
     /// The courier sent a notice.
     NoticeSent {
         /// Which.
@@ -107,6 +125,10 @@ pub enum Answer {
     Alarm(Arc<Alarm>),
     /// The ticket as it is now.
     Ticket(Arc<Ticket>),
+    /// The handover as it is now.
+    Handover(Box<Handover>),
+    /// What was written down about a device.
+    DeviceEntry(Box<DeviceEntry>),
     /// It is noted.
     Noted,
 }
@@ -140,6 +162,14 @@ pub enum Denied {
         reason: String,
         /// The alarm as it is.
         alarm: Arc<Alarm>,
+    },
+    /// The handover does not allow it.
+    #[error("{reason}")]
+    Handover {
+        /// Why.
+        reason: String,
+        /// The handover as it is.
+        handover: Box<Handover>,
     },
     /// It could not be written; nothing has changed.
     #[error("it could not be stored, nothing has changed: {0}")]

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use model::{Deadlines, Severity, Standard, Text};
+use model::{Deadlines, Severity, Site, Standard, Text};
 
 use super::entries::{of_alarm, of_ticket};
-
-use crate::alarms::{Alarm, AlarmState, Delays, Edge, Level, Phase};
+use crate::alarms::{
+    Alarm, AlarmState, ConditionSpan, Conditions, ConditionsDraft, Delays, Edge, Level, Phase,
+};
 use crate::journal::Entry;
-use crate::notices::Notice;
+use crate::notices::{Called, Notice, called, due_rungs};
 use crate::tickets::{
     Action, ClockKind, ComesBack, GATEWAY, Opening, Origin, Refusal, Said, Ticket, TicketBook, Witness,
     WorkCalendar, due_runs, planned_row, year_of,
@@ -29,6 +30,8 @@ pub struct State {
     pub tickets: TicketBook,
     /// The day to which each plan's runs have their tickets, or were over when it was new.
     pub planned: HashMap<String, Date>,
+    /// How the conditions stand that availability is worked out from.
+    pub conditions: Conditions,
 }
 
 /// What is to be written, in one transaction.
@@ -44,6 +47,8 @@ pub struct Change {
     pub journal: Vec<Entry>,
     /// Plans that are new, and the day to which their runs are over.
     pub plans: Vec<(String, Date)>,
+    /// What conditions were: stretches that began or ended.
+    pub spans: Vec<ConditionSpan>,
 }
 
 impl Change {
@@ -54,6 +59,7 @@ impl Change {
             && self.notices.is_empty()
             && self.journal.is_empty()
             && self.plans.is_empty()
+            && self.spans.is_empty()
     }
 
     /// Whether there is something that must be on disk.
@@ -93,6 +99,7 @@ pub struct Draft<'state> {
     pub(super) state: &'state State,
     standard: &'state Standard,
     pub(super) calendar: &'state WorkCalendar,
+    roster: Option<&'state Site>,
     alarms: BTreeMap<String, Alarm>,
     pub(super) tickets: BTreeMap<String, Ticket>,
     /// Tickets as they were, which are in the store alone.
@@ -100,6 +107,7 @@ pub struct Draft<'state> {
     notices: Vec<Notice>,
     journal: Vec<Entry>,
     plans: Vec<(String, Date)>,
+    conditions: ConditionsDraft<'state>,
     next_number: u64,
 }
 
@@ -116,12 +124,14 @@ impl<'state> Draft<'state> {
             state,
             standard,
             calendar,
+            roster: None,
             alarms: BTreeMap::new(),
             tickets: BTreeMap::new(),
             stored: BTreeMap::new(),
             notices: Vec::new(),
             journal: Vec::new(),
             plans: Vec::new(),
+            conditions: ConditionsDraft::new(&state.conditions),
             next_number,
         }
     }
@@ -129,6 +139,12 @@ impl<'state> Draft<'state> {
     /// Records something for good, in the same transaction.
     pub fn record(&mut self, entry: Entry) {
         self.journal.push(entry);
+    }
+
+    /// With the site's duty roster: notices are for whoever is on duty. Without it they are for nobody by name.
+    pub fn for_those_on_duty(mut self, site: &'state Site) -> Self {
+        self.roster = Some(site);
+        self
     }
 
     /// A rule says a level of a device at `at`. `summary` is asked only when the alarm is raised.
@@ -141,6 +157,7 @@ impl<'state> Draft<'state> {
         summary: impl FnOnce() -> Text,
     ) {
         let id = alarm_id(&watch.rule, subject.device.as_deref());
+        self.conditions.known(&id, level != Level::Unknown, at);
         if !self.know(&id) {
             if level != Level::Holds {
                 return;
@@ -190,6 +207,31 @@ impl<'state> Draft<'state> {
         for (id, kind) in ran_out {
             self.overdue(&id, kind, now);
         }
+    }
+
+    /// Clocks that will run out soon, or have: the next ones along the roster hear of each once.
+    pub fn escalate(&mut self, now: Timestamp) {
+        let state = self.state;
+        for known in state.tickets.open() {
+            let ticket = self.tickets.get(&known.id).unwrap_or(known);
+            for (kind, rung) in due_rungs(ticket, now, self.calendar) {
+                let mut ticket = self.tickets.get(&known.id).unwrap_or(known).clone();
+                let people = self.called(rung.roles, now);
+                let names: Vec<_> = people
+                    .iter()
+                    .map(|called| format!("{} ({})", called.person, called.role))
+                    .collect();
+                let note = Some(names.join(", ")).filter(|names| !names.is_empty());
+                ticket.step(now, GATEWAY, &rung.step(kind), note);
+                self.notices
+                    .push(Notice::escalation(&ticket, kind, rung, people, now));
+                self.tickets.insert(ticket.id.clone(), ticket);
+            }
+        }
+    }
+
+    fn called(&self, roles: &[&str], at: Timestamp) -> Vec<Called> {
+        self.roster.map_or_else(Vec::new, |site| called(site, roles, at))
     }
 
     /// A person does something to a ticket.
@@ -324,7 +366,12 @@ impl<'state> Draft<'state> {
     }
 
     /// What has come out different from what is known by `now`.
-    pub fn finish(self, now: Timestamp) -> Change {
+    pub fn finish(mut self, now: Timestamp) -> Change {
+        let unaddressed = |notice: &Notice| notice.people.is_empty();
+        let mut notices = std::mem::take(&mut self.notices);
+        for notice in notices.iter_mut().filter(|notice| unaddressed(notice)) {
+            notice.people = self.called(&["technician"], notice.at);
+        }
         let mut journal = self.journal;
         let mut alarms = Vec::new();
         for (id, alarm) in self.alarms {
@@ -347,9 +394,10 @@ impl<'state> Draft<'state> {
         Change {
             alarms,
             tickets,
-            notices: self.notices,
+            notices,
             journal,
             plans: self.plans,
+            spans: self.conditions.finish(),
         }
     }
 
@@ -364,6 +412,7 @@ impl<'state> Draft<'state> {
         match edge {
             None => {}
             Some(Edge::Raised { since }) => {
+                self.conditions.raised(id, since);
                 let said = summary();
                 if let Some(alarm) = self.alarms.get_mut(id) {
                     alarm.summary = said;
@@ -372,7 +421,10 @@ impl<'state> Draft<'state> {
                     self.call(id, watch, since, now);
                 }
             }
-            Some(Edge::Returned { since }) => self.ticket_of(id, |ticket| ticket.returned_to_normal(since)),
+            Some(Edge::Returned { since }) => {
+                self.conditions.returned(id, since);
+                self.ticket_of(id, |ticket| ticket.returned_to_normal(since));
+            }
         }
     }
 
@@ -742,6 +794,34 @@ mod tests {
         assert!(facility.told.is_empty());
         facility.ticks(100);
         assert_eq!(facility.told, ["T-2026-000001.opened"]);
+    }
+
+    #[test]
+    fn a_deadline_is_escalated_along_the_roster_once_and_not_after_it_was_kept() {
+        let mut facility = Facility::new();
+        facility.says(Level::Holds, 0);
+        facility.ticks(10);
+        facility.does(|draft| draft.escalate(at(10 + 900)));
+        facility.does(|draft| draft.escalate(at(10 + 901)));
+        assert_eq!(
+            facility.told,
+            [
+                "T-2026-000001.opened",
+                "T-2026-000001.due_soon.arrive.50.1",
+                "T-2026-000001.due_soon.resolve.50.1"
+            ]
+        );
+        facility.acts(Action::Arrive, 1_000).unwrap();
+        facility.says(Level::Clear, 1_100);
+        facility.does(|draft| draft.escalate(at(5_000)));
+        assert_eq!(facility.told.len(), 3);
+        let steps: Vec<_> = facility
+            .ticket()
+            .steps
+            .iter()
+            .map(|step| step.what.as_str())
+            .collect();
+        assert!(steps.contains(&"due_soon_arrive_50"));
     }
 
     #[test]

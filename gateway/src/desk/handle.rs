@@ -10,19 +10,23 @@ use model::{Batch, DeviceIndex};
 use tokio::sync::oneshot;
 
 use super::command::{Answer, Command, Denied};
+use super::own::OwnLevel;
 use crate::alarms::Alarm;
 use crate::tickets::Ticket;
 
-/// What may wait for the desk; beyond it batches are not queued, and the newest level of each device is read from the live image.
-const QUEUE: usize = 8_192;
+/// So many groups of batches and commands may wait for the desk; beyond it batches are not queued, and the newest level of each
+/// device is read from the live image.
+const QUEUE: usize = 1_024;
 
 /// What the desk hears.
 #[derive(Debug)]
 pub enum Heard {
-    /// A device's samples.
-    Batch(Arc<Batch>),
+    /// Devices' samples.
+    Batches(Vec<Arc<Batch>>),
     /// A person or the courier, who may wait for an answer.
     Command(Box<Command>, Option<oneshot::Sender<Result<Answer, Denied>>>),
+    /// What the gateway says of itself.
+    Own(OwnLevel),
     /// The gateway is stopping.
     Stop,
 }
@@ -56,21 +60,24 @@ impl DeskHandle {
         )
     }
 
-    /// Hands over a batch without waiting; at the bound only that the device has newer samples is kept.
-    pub fn batch(&self, batch: Arc<Batch>) {
-        let device = batch.device;
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(Heard::Batch(batch)) {
-            counter!("facility_rule_batches_skipped_total").increment(1);
-            self.lagging
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(device);
+    /// Hands over batches without waiting; at the bound only that their devices have newer samples is kept.
+    pub fn batches(&self, batches: Vec<Arc<Batch>>) {
+        if let Err(TrySendError::Full(Heard::Batches(batches))) = self.queue.try_send(Heard::Batches(batches))
+        {
+            counter!("facility_rule_batches_skipped_total").increment(batches.len() as u64);
+            let mut lagging = self.lagging.lock().unwrap_or_else(PoisonError::into_inner);
+            lagging.extend(batches.iter().map(|batch| batch.device));
         }
     }
 
     /// The devices whose newest samples the desk has not heard of.
     pub(super) fn take_lagging(&self) -> HashSet<DeviceIndex> {
         std::mem::take(&mut *self.lagging.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Hands over what the gateway says of itself; at the bound it is left out, since it is said again soon.
+    pub fn own(&self, level: OwnLevel) {
+        let _ = self.queue.try_send(Heard::Own(level));
     }
 
     /// Asks for something and waits until it is written.

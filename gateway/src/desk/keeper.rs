@@ -1,5 +1,8 @@
 //! The desk's thread: hears batches, time and people; judges; writes each change; and only then lets it be seen.
 
+mod log;
+mod sight;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use metrics::{counter, gauge, histogram};
+use metrics::{Histogram, counter, gauge, histogram};
 use model::{DeviceIndex, Severity, Site, Text};
 use rules::{Judge, Judgement, RuleIndex, Rules, Verdict};
 use tokio::sync::{Notify, broadcast};
@@ -17,10 +20,13 @@ use super::calendar;
 use super::command::{AlarmAct, Answer, Command, Denied};
 use super::draft::{Change, Draft, State, Subject, Watch};
 use super::handle::{Changed, DeskHandle, Heard};
+use super::own::{OwnLevel, OwnRule};
 use crate::alarms::{Alarm, Delays, Level, SetAside};
 use crate::live::Live;
 use crate::store::{Kept, Records, StoreError};
 use crate::tickets::{Ticket, WorkCalendar};
+
+pub use sight::{LONGEST_BEAT, counted_conditions};
 
 /// Changes that could not be written are worked out again after this.
 const RETRY: Duration = Duration::from_secs(1);
@@ -65,9 +71,16 @@ pub struct Keeper {
     /// Levels that are known and not yet written: the newest of each rule and device.
     unwritten: BTreeMap<(RuleIndex, DeviceIndex), Judgement>,
     broken: HashMap<RuleIndex, (HashSet<DeviceIndex>, String)>,
+    /// What the gateway says of itself, the newest of each rule.
+    own: BTreeMap<OwnRule, OwnLevel>,
     failing: bool,
+    /// How long the rules take for a group of batches.
+    rules_seconds: Histogram,
     /// The day whose planned work has its tickets.
     planned_until: Option<Date>,
+    /// When the present run began, and when it was last written that it goes on.
+    run_since: Timestamp,
+    seen_at: Timestamp,
 }
 
 impl Keeper {
@@ -105,6 +118,7 @@ impl Keeper {
                 alarms: HashMap::new(),
                 tickets: crate::tickets::TicketBook::new(tickets, last_number),
                 planned,
+                ..State::default()
             },
             planned_until: None,
             subjects: subjects.collect(),
@@ -113,10 +127,15 @@ impl Keeper {
             timed: BTreeSet::new(),
             unwritten: BTreeMap::new(),
             broken: HashMap::new(),
+            own: BTreeMap::new(),
             failing: false,
+            rules_seconds: histogram!("facility_rules_seconds"),
+            run_since: now,
+            seen_at: now,
             desk,
         };
         alarms.into_iter().for_each(|alarm| keeper.take_up(alarm));
+        keeper.begin_sight(now)?;
         Ok(keeper)
     }
 
@@ -131,9 +150,13 @@ impl Keeper {
             let mut going_on = true;
             for heard in first.into_iter().chain(heard.try_iter().take(GROUP)) {
                 match heard {
-                    Heard::Batch(batch) => {
-                        let judgements = self.judge.take(&batch);
-                        self.note(judgements);
+                    Heard::Batches(batches) => {
+                        let started = Instant::now();
+                        for batch in &batches {
+                            let judgements = self.judge.take(batch);
+                            self.note(judgements);
+                        }
+                        self.rules_seconds.record(started.elapsed());
                     }
                     Heard::Command(command, answer) => {
                         // What a person asks is judged on everything that was heard before it.
@@ -143,6 +166,7 @@ impl Keeper {
                             let _ = answer.send(result);
                         }
                     }
+                    Heard::Own(own) => drop(self.own.insert(own.rule, own)),
                     Heard::Stop => going_on = false,
                 }
             }
@@ -150,7 +174,9 @@ impl Keeper {
             let judgements = self.judge.tick(Timestamp::now());
             self.note(judgements);
             self.settle(Timestamp::now());
+            self.beat(Timestamp::now());
             if !going_on {
+                self.seen(Timestamp::now());
                 return;
             }
         }
@@ -209,7 +235,8 @@ impl Keeper {
         let started = Instant::now();
         self.broken_rules();
         let standard = &self.desk.site.standard;
-        let mut draft = Draft::new(&self.state, standard, &self.desk.calendar);
+        let mut draft =
+            Draft::new(&self.state, standard, &self.desk.calendar).for_those_on_duty(&self.desk.site);
         for (key, judgement) in &self.unwritten {
             let Some(rule) = self.desk.rules.get(key.0) else {
                 continue;
@@ -246,6 +273,15 @@ impl Keeper {
                 )
             });
         }
+        for own in self.own.values() {
+            let subject = Subject {
+                device: None,
+                class: None,
+            };
+            draft.level(&own.rule.watch(), &subject, own.level, now, || {
+                own.summary.clone()
+            });
+        }
         for id in &self.timed {
             let Some(alarm) = draft.alarm(id).cloned() else {
                 continue;
@@ -270,6 +306,7 @@ impl Keeper {
         if self.planned_until != Some(today) {
             draft.planned(now);
         }
+        draft.escalate(now);
         let change = draft.finish(now);
         for complaint in self.judge.complaints() {
             counter!("facility_rule_summary_failures_total").increment(1);
@@ -333,9 +370,11 @@ impl Keeper {
         self.watches.get(&alarm.rule).cloned()
     }
 
-    /// Writes a change whole, then shows it.
+    /// Writes a change whole, then shows it. Where only stretches of conditions cannot be written, the rest is shown all the same:
+    /// that something is unknown must be seen though the disk is full. A stretch is written again, whole, when it ends.
     fn write(&mut self, change: &Change) -> Result<(), StoreError> {
-        if change.must_be_written() {
+        let must_be_written = change.must_be_written();
+        if must_be_written || !change.spans.is_empty() {
             match self.desk.records.commit(change) {
                 Ok(()) if self.failing => {
                     self.failing = false;
@@ -350,7 +389,9 @@ impl Keeper {
                         error!(%error, "alarms and tickets cannot be stored; it is tried again every second: look at the data folder's disk");
                     }
                     self.failing = true;
-                    return Err(error);
+                    if must_be_written {
+                        return Err(error);
+                    }
                 }
             }
         }
@@ -422,7 +463,8 @@ impl Keeper {
             Command::Alarm { id, act, by } => self.act_on_alarm(&id, act, by, now),
             Command::Ticket { id, action, said } => {
                 let ticket = self.ticket(&id)?;
-                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
+                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+                    .for_those_on_duty(&self.desk.site);
                 let acted = draft.act(&ticket, &action, &said, now);
                 let acted = acted.map_err(|refusal| Denied::Ticket {
                     refusal,
@@ -435,7 +477,8 @@ impl Keeper {
             }
             Command::Report(report) => {
                 let standard = report.standard.clone();
-                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
+                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+                    .for_those_on_duty(&self.desk.site);
                 let ticket = draft.report(report, now).ok_or(Denied::UnknownRow(standard))?;
                 let change = draft.finish(now);
                 self.write(&change)
@@ -451,6 +494,9 @@ impl Keeper {
                     .map_err(|error| Denied::NotStored(error.to_string()))?;
                 Ok(Answer::Noted)
             }
+            Command::HandOver { by, note } => self.hand_over(by, note, now),
+            Command::ConfirmHandover { id, by } => self.confirm_handover(&id, by, now),
+            Command::NoteDevice(entry) => self.note_device(entry, now),
             Command::NoticeSent { key, at } => self.noted(|records| records.notice_sent(&key, at)),
             Command::NoticeFailed { key, reason, next_at } => {
                 self.noted(|records| records.notice_failed(&key, &reason, next_at))
@@ -515,7 +561,8 @@ impl Keeper {
             _ => {}
         }
         info!(alarm = id, by, ?act, "somebody acts on an alarm");
-        let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
+        let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+            .for_those_on_duty(&self.desk.site);
         draft.record(act.entry(id, &by, now));
         draft.change_alarm(id, |alarm| match act {
             AlarmAct::Acknowledge => alarm.acknowledge(),
@@ -600,5 +647,10 @@ fn watches(rules: &Rules) -> HashMap<String, (Option<RuleIndex>, Watch)> {
         watches.insert(broken.rule.clone(), (None, broken));
         watches.insert(rule.id.clone(), (Some(index), watch));
     }
+    watches.extend(
+        OwnRule::ALL
+            .into_iter()
+            .map(|own| (own.id().to_owned(), (None, own.watch()))),
+    );
     watches
 }

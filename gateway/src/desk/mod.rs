@@ -11,6 +11,7 @@ mod handle;
 mod keeper;
 #[cfg(test)]
 mod life_tests;
+mod own;
 mod state;
 
 pub use calendar::warning as calendar_warning;
@@ -18,4 +19,5 @@ pub use command::{AlarmAct, Answer, Command, Denied};
 pub use draft::{Change, Draft, Report, State, Subject, Watch};
 pub use entries::ticket_digest;
 pub use handle::{Changed, DeskHandle, Heard};
-pub use keeper::{Board, Desk, Keeper};
+pub use keeper::{Board, Desk, Keeper, LONGEST_BEAT, counted_conditions};
+pub use own::{OwnLevel, OwnRule};

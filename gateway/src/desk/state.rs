@@ -19,6 +19,9 @@ impl State {
             }
             self.tickets.put(ticket.clone());
         }
+        for span in &change.spans {
+            self.conditions.apply(span);
+        }
     }
 
     fn seen_to(&mut self, work: &str, day: Date) {

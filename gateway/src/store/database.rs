@@ -27,6 +27,9 @@ pub enum StoreError {
         /// What we know.
         known: usize,
     },
+    /// The work was given up, since the gateway is stopping.
+    #[error("given up: {0}")]
+    Stopped(String),
     /// A stored row cannot be read.
     #[error("{path}: {what} cannot be read: {reason}", path = path.display())]
     Unreadable {
@@ -76,6 +79,11 @@ impl Database {
         };
         database.run(|connection| connection.busy_timeout(Duration::from_secs(5)))?;
         Ok(database)
+    }
+
+    /// Opens the file once more beside this one.
+    pub(super) fn another_reader(&self) -> Result<Self, StoreError> {
+        Self::open_reader(&self.path)
     }
 
     /// Does something with the connection; an error names the file.
@@ -142,9 +150,27 @@ impl Database {
     }
 }
 
-/// Whether the reason is that the disk is full.
-pub fn is_full(error: &StoreError) -> bool {
-    matches!(error, StoreError::Sqlite { source, .. } if source.sqlite_error_code() == Some(ErrorCode::DiskFull))
+/// Whether the file itself is spoiled: trying again will not help.
+pub fn is_spoiled(error: &StoreError) -> bool {
+    let spoiled = [Some(ErrorCode::DatabaseCorrupt), Some(ErrorCode::NotADatabase)];
+    matches!(error, StoreError::Sqlite { source, .. } if spoiled.contains(&source.sqlite_error_code()))
+}
+
+/// Moves a spoiled file and what belongs to it out of the way; returns where it is now.
+///
+/// # Errors
+/// It cannot be moved.
+pub(super) fn move_aside(path: &Path, now: jiff::Timestamp) -> std::io::Result<PathBuf> {
+    let aside = path.with_extension(format!("spoiled-{}.db", now.as_second()));
+    std::fs::rename(path, &aside)?;
+    for suffix in ["-wal", "-shm"] {
+        let beside = |of: &Path| PathBuf::from(format!("{}{suffix}", of.display()));
+        match std::fs::rename(beside(path), beside(&aside)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(aside)
 }
 
 fn sqlite(path: &Path, source: rusqlite::Error) -> StoreError {

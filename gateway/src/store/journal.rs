@@ -1,12 +1,10 @@
 //! The journal in `records.db`: appended in the change's own transaction, and followed from its first record to its last.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::StoreError;
-use super::database::Database;
 use super::records::RecordsReader;
 use crate::desk::ticket_digest;
 use crate::journal::{Break, Entry, Follower, Hash, Head, Record};
@@ -78,16 +76,6 @@ pub(super) fn head(connection: &rusqlite::Connection) -> rusqlite::Result<Head> 
 }
 
 impl RecordsReader {
-    /// Opens the records of a data folder for reading, beside a gateway that may be running on it.
-    ///
-    /// # Errors
-    /// There are none, or they cannot be opened.
-    pub fn open(data: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            database: Database::open_reader(&data.join("records.db"))?,
-        })
-    }
-
     /// Where the journal ends.
     ///
     /// # Errors

@@ -8,11 +8,14 @@ mod history;
 mod journal;
 #[cfg(test)]
 mod journal_tests;
+mod log;
 mod outbox;
 mod records;
+mod sight;
 
-pub use database::{StoreError, is_full};
-pub use history::{HistoryReader, HistoryWriter, Recorded, Trend};
+pub use database::{StoreError, is_spoiled};
+pub use history::{HistoryReader, HistoryWriter, Piece, Recorded, SLOT_NANOSECONDS, Summary, Trend};
 pub use journal::{Verified, VerifyError};
-pub use outbox::{Body, OutboxReader, OutboxWriter, Pending};
+pub use log::DeviceEntry;
+pub use outbox::{Body, OutboxReader, OutboxWriter, Pending, Recovered};
 pub use records::{Kept, PendingNotice, Records, RecordsReader};

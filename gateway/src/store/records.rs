@@ -19,6 +19,7 @@ use crate::tickets::{Step, Ticket};
 const STEPS: &[&str] = &[
     include_str!("migrations/records_1.sql"),
     include_str!("migrations/records_2.sql"),
+    include_str!("migrations/records_3.sql"),
 ];
 
 /// After so many pages the log is worked into the file (16 MiB). SQLite's own 1,000 are reached by every hundredth change or so,
@@ -27,7 +28,7 @@ const CHECKPOINT_PAGES: u32 = 4_000;
 
 /// The writer of `records.db`.
 pub struct Records {
-    database: Database,
+    pub(super) database: Database,
     path: PathBuf,
 }
 
@@ -158,7 +159,7 @@ impl Records {
         }
         let mut notices = Vec::with_capacity(change.notices.len());
         for notice in &change.notices {
-            notices.push((notice, self.json(&notice.ticket)?));
+            notices.push((notice, self.json(&notice.ticket)?, self.json(&notice.people)?));
         }
         self.database.transact(|transaction| {
             for (id, body) in &alarm_bodies {
@@ -172,8 +173,11 @@ impl Records {
             for (work, seen_to) in &change.plans {
                 write_plan(transaction, work, *seen_to)?;
             }
-            for (notice, ticket) in &notices {
-                write_notice(transaction, notice, ticket)?;
+            for (notice, ticket, people) in &notices {
+                write_notice(transaction, notice, ticket, people)?;
+            }
+            for span in &change.spans {
+                super::sight::write_span(transaction, span)?;
             }
             append(transaction, &change.journal)
         })
@@ -218,7 +222,7 @@ impl Records {
         read_bodies(&self.database, sql, what, values)
     }
 
-    fn json(&self, value: &impl serde::Serialize) -> Result<String, StoreError> {
+    pub(super) fn json(&self, value: &impl serde::Serialize) -> Result<String, StoreError> {
         serde_json::to_string(value).map_err(|error| self.database.unreadable("a record", error))
     }
 
@@ -288,10 +292,11 @@ fn write_notice(
     transaction: &rusqlite::Transaction<'_>,
     notice: &Notice,
     ticket: &str,
+    people: &str,
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT INTO notices (key, event, at, clock, ticket, next_at) VALUES (?1, ?2, ?3, ?4, ?5, ?3)
+            "INSERT INTO notices (key, event, at, clock, ticket, next_at, people) VALUES (?1, ?2, ?3, ?4, ?5, ?3, ?6)
              ON CONFLICT (key) DO NOTHING",
         )?
         .execute(params![
@@ -299,7 +304,8 @@ fn write_notice(
             notice.event,
             nanoseconds(notice.at),
             notice.clock.map(|clock| clock.name()),
-            ticket
+            ticket,
+            people
         ])?;
     Ok(())
 }
@@ -310,6 +316,26 @@ pub struct RecordsReader {
 }
 
 impl RecordsReader {
+    /// A reader of the file in a data folder, beside a gateway that may be running on it.
+    ///
+    /// # Errors
+    /// There is no such file, or it cannot be read.
+    pub fn open(data: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            database: Database::open_reader(&data.join("records.db"))?,
+        })
+    }
+
+    /// A reader of its own for a long look, so that nobody waits for this one meanwhile.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn another(&self) -> Result<Self, StoreError> {
+        Ok(Self {
+            database: self.database.another_reader()?,
+        })
+    }
+
     /// Tickets, newest first, older than `before`, with their steps.
     ///
     /// # Errors
@@ -384,7 +410,7 @@ impl RecordsReader {
         let rows = self.database.run(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT key, event, at, clock, ticket, tries FROM notices
+                    "SELECT key, event, at, clock, ticket, tries, people FROM notices
                      WHERE sent_at IS NULL AND next_at <= ?1 ORDER BY at LIMIT ?2",
                 )?
                 .query_map(
@@ -397,25 +423,29 @@ impl RecordsReader {
                             row.get::<_, Option<String>>(3)?,
                             row.get::<_, String>(4)?,
                             row.get::<_, u32>(5)?,
+                            row.get::<_, String>(6)?,
                         ))
                     },
                 )?
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
         let mut pending = Vec::with_capacity(rows.len());
-        for (key, event, at, clock, ticket, tries) in rows {
+        for (key, event, at, clock, ticket, tries, people) in rows {
             let ticket =
                 serde_json::from_str(&ticket).map_err(|error| self.database.unreadable(&key, error))?;
             let clock = clock
                 .map(|clock| serde_json::from_value(clock.into()))
                 .transpose()
                 .map_err(|error| self.database.unreadable(&key, error))?;
+            let people =
+                serde_json::from_str(&people).map_err(|error| self.database.unreadable(&key, error))?;
             pending.push(PendingNotice {
                 notice: Notice {
                     key,
                     event,
                     at: timestamp(at),
                     clock,
+                    people,
                     ticket,
                 },
                 tries,
@@ -454,7 +484,7 @@ fn number(ticket: &Ticket) -> i64 {
     i64::try_from(ticket.number).unwrap_or(i64::MAX)
 }
 
-fn read_bodies<T: serde::de::DeserializeOwned>(
+pub(super) fn read_bodies<T: serde::de::DeserializeOwned>(
     database: &Database,
     sql: &str,
     what: &str,
@@ -472,7 +502,7 @@ fn read_bodies<T: serde::de::DeserializeOwned>(
         .collect()
 }
 
-fn with_its_steps(database: &Database, mut ticket: Ticket) -> Result<Ticket, StoreError> {
+pub(super) fn with_its_steps(database: &Database, mut ticket: Ticket) -> Result<Ticket, StoreError> {
     ticket.steps = database.run(|connection| {
         connection
             .prepare_cached("SELECT at, by, what, note, told FROM steps WHERE ticket = ?1 ORDER BY number")?

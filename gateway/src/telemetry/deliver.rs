@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use metrics::{counter, gauge, histogram};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::influx::{Influx, Written};
 use super::outbox::Outbox;
-use crate::store::{Body, OutboxReader, Pending, StoreError};
+use crate::store::{Body, OutboxReader, Pending, StoreError, is_spoiled};
 
 /// One request has at most so many bodies, and so many bytes of them.
 const REQUEST_BODIES: usize = 256;
@@ -27,6 +27,10 @@ pub struct DeliveryStand {
     pub last_written_at: Option<Timestamp>,
     /// Why it does not now.
     pub error: Option<String>,
+    /// Since when it does not.
+    pub failing_since: Option<Timestamp>,
+    /// Whether it is because the database does not know us: that does not mend itself.
+    pub denied: bool,
     /// What waits.
     pub pending: Pending,
 }
@@ -34,15 +38,15 @@ pub struct DeliveryStand {
 /// One destination of the outbox.
 pub struct Delivery {
     /// The name under which the outbox keeps how far it has come.
-    pub destination: String,
+    pub destination: Arc<str>,
     /// The server.
     pub influx: Influx,
     /// What is to be delivered.
     pub reader: Arc<Mutex<OutboxReader>>,
     /// Where deliveries are noted.
     pub outbox: Outbox,
-    /// Wakes when there is something new.
-    pub fresh: Arc<Notify>,
+    /// The number of the newest body; wakes when there is a new one.
+    pub newest: watch::Receiver<i64>,
     /// How it goes.
     pub stand: Arc<Mutex<DeliveryStand>>,
     /// Where what the server refused is set aside, with its reason.
@@ -51,8 +55,8 @@ pub struct Delivery {
 
 impl Delivery {
     /// Delivers until it is told to stop.
-    pub async fn run(self, stop: CancellationToken) {
-        let mut delivered = match self.read(|reader, name| reader.delivered(name)).await {
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut delivered = match self.read(OutboxReader::delivered).await {
             Ok(delivered) => delivered,
             Err(error) => {
                 return error!(%error, "the outbox cannot be read: nothing is delivered until the gateway is restarted");
@@ -66,8 +70,8 @@ impl Delivery {
             {
                 Ok(bodies) => bodies,
                 Err(error) => {
-                    warn!(%error, "the outbox cannot be read; it is tried again");
-                    sleep(BACK_OFF_MOST, &stop).await;
+                    self.reopen(&error).await;
+                    sleep(BACK_OFF_FIRST, &stop).await;
                     continue;
                 }
             };
@@ -75,7 +79,7 @@ impl Delivery {
                 self.note_pending().await;
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = self.fresh.notified() => {}
+                    _ = self.newest.changed() => {}
                 }
                 continue;
             }
@@ -88,10 +92,10 @@ impl Delivery {
                 Ok(number) => {
                     delivered = number;
                     back_off = BACK_OFF_FIRST;
-                    self.outbox.delivered(delivered);
+                    self.outbox.delivered(&self.destination, delivered);
                 }
-                Err(reason) => {
-                    self.failed(reason);
+                Err((reason, denied)) => {
+                    self.failed(reason, denied);
                     self.note_pending().await;
                     sleep(back_off, &stop).await;
                     back_off = (back_off * 2).min(BACK_OFF_MOST);
@@ -101,7 +105,7 @@ impl Delivery {
     }
 
     /// Sends the first of the bodies, as many as one request may have; returns the number of the last that is done with.
-    async fn send(&self, bodies: &[Body]) -> Result<i64, String> {
+    async fn send(&self, bodies: &[Body]) -> Result<i64, (String, bool)> {
         let mut count = 0;
         let mut bytes = 0;
         for body in bodies {
@@ -117,7 +121,7 @@ impl Delivery {
                 request.last(),
                 request.iter().map(|body| body.samples).sum::<u64>(),
             ) else {
-                return Err("nothing to send".into());
+                return Err(("nothing to send".into(), false));
             };
             let started = std::time::Instant::now();
             let written = self
@@ -135,7 +139,8 @@ impl Delivery {
                     self.succeeded(samples);
                     return Ok(last.number);
                 }
-                Written::Later(reason) => return Err(reason),
+                Written::Later(reason) => return Err((reason, false)),
+                Written::Denied(reason) => return Err((reason, true)),
                 // What one request refuses, a smaller one may take: the fault is found by halves.
                 Written::Refused(_) | Written::TooLarge if count > 1 => count /= 2,
                 Written::Refused(reason) => {
@@ -161,10 +166,10 @@ impl Delivery {
             .and_then(|()| std::fs::write(file.with_extension("reason.txt"), reason));
         match kept {
             Ok(()) => {
-                error!(destination = self.destination, reason, file = %file.display(), "the database refused lines; the body is kept")
+                error!(destination = %self.destination, reason, file = %file.display(), "the database refused lines; the body is kept")
             }
             Err(error) => {
-                error!(destination = self.destination, reason, %error, "the database refused lines, and they could not be kept")
+                error!(destination = %self.destination, reason, %error, "the database refused lines, and they could not be kept")
             }
         }
     }
@@ -173,31 +178,48 @@ impl Delivery {
         counter!("facility_samples_delivered_total").increment(samples);
         let mut stand = self.stand.lock().unwrap_or_else(PoisonError::into_inner);
         stand.last_written_at = Some(Timestamp::now());
+        (stand.failing_since, stand.denied) = (None, false);
         if stand.error.take().is_some() {
             info!(
-                destination = self.destination,
+                destination = %self.destination,
                 "the database takes telemetry again"
             );
         }
     }
 
     /// Logged when the reason changes, not at every try.
-    fn failed(&self, reason: String) {
+    fn failed(&self, reason: String, denied: bool) {
         counter!("facility_delivery_failures_total").increment(1);
         let mut stand = self.stand.lock().unwrap_or_else(PoisonError::into_inner);
         if stand.error.as_ref() != Some(&reason) {
             warn!(
-                destination = self.destination,
+                destination = %self.destination,
                 reason, "the database does not take telemetry; it waits in the outbox"
             );
         }
         stand.error = Some(reason);
+        stand.denied = denied;
+        stand.failing_since.get_or_insert_with(Timestamp::now);
+    }
+
+    /// The outbox could not be read: a spoiled one is begun anew by its thread, and either way it is opened again.
+    async fn reopen(&mut self, error: &StoreError) {
+        warn!(%error, destination = %self.destination, "the outbox cannot be read; it is opened again");
+        if is_spoiled(error) {
+            self.outbox.spoiled();
+            let _ = tokio::time::timeout(BACK_OFF_MOST, self.newest.changed()).await;
+        }
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = reader.reopen() {
+            warn!(%error, "the outbox cannot be opened again yet");
+        }
     }
 
     async fn note_pending(&self) {
-        if let Ok(pending) = self.read(|reader, _| reader.pending()).await {
-            gauge!("facility_outbox_bytes").set(pending.bytes as f64);
-            gauge!("facility_outbox_samples").set(pending.samples as f64);
+        if let Ok(pending) = self.read(OutboxReader::pending).await {
+            let name = self.destination.to_string();
+            gauge!("facility_outbox_bytes", "destination" => name.clone()).set(pending.bytes as f64);
+            gauge!("facility_outbox_samples", "destination" => name).set(pending.samples as f64);
             self.stand.lock().unwrap_or_else(PoisonError::into_inner).pending = pending;
         }
     }
@@ -205,13 +227,13 @@ impl Delivery {
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&OutboxReader, &str) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, String> {
+    ) -> Result<T, StoreError> {
         let (reader, name) = (Arc::clone(&self.reader), self.destination.clone());
         let done = tokio::task::spawn_blocking(move || {
             work(&reader.lock().unwrap_or_else(PoisonError::into_inner), &name)
-                .map_err(|error| error.to_string())
         });
-        done.await.map_err(|error| error.to_string())?
+        done.await
+            .unwrap_or_else(|error| Err(StoreError::Stopped(error.to_string())))
     }
 }
 

@@ -2,20 +2,21 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use drivers::Receipt;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use jiff::SignedDuration;
 use jiff::Timestamp;
-use metrics::{Counter, Histogram, counter, gauge, histogram};
-use model::{Batch, Site};
-use tokio::sync::Notify;
+use metrics::{Counter, Histogram, counter, histogram};
+use model::Site;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{DeviceCounters, LineRenderer};
-use crate::store::{OutboxWriter, is_full};
+use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
+use super::{DeviceCounters, LineRenderer, Room, Trouble};
+use crate::store::{OutboxWriter, Recovered, is_spoiled};
 
 /// How long a group may collect before it is committed: the price in latency for one disk flush for many polls.
 const GROUP_TIME: Duration = Duration::from_millis(25);
@@ -30,70 +31,92 @@ const BOUND_EVERY: Duration = Duration::from_secs(30);
 
 /// What the thread is told.
 enum Told {
-    Batch(Arc<Batch>, Option<Receipt>),
-    Delivered(i64),
+    Batches(Vec<Taken>),
+    Delivered(Arc<str>, i64),
+    Spoiled,
+}
+
+/// How much may wait, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes of bodies.
+    pub bytes: u64,
+    /// Age of a body.
+    pub age: SignedDuration,
+}
+
+/// What the outbox works with.
+pub struct OutboxParts {
+    /// Where it writes.
+    pub writer: OutboxWriter,
+    /// Whose devices.
+    pub site: Arc<Site>,
+    /// How much may wait.
+    pub bounds: Bounds,
+    /// The disk.
+    pub room: Room,
+    /// Why nothing is stored, for people.
+    pub trouble: Trouble,
+    /// Gives up on a disk that refuses.
+    pub stop: CancellationToken,
 }
 
 /// The way to the outbox's thread.
 #[derive(Clone)]
 pub struct Outbox {
-    queue: SyncSender<Told>,
-}
-
-/// Why a batch was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotTaken {
-    /// The queue is at its bound.
-    Full,
-    /// The thread has ended.
-    Stopped,
+    queue: QueueSender<Told>,
 }
 
 impl Outbox {
-    /// Starts the thread. It ends, with everything committed that it was given, once every clone of this is dropped.
+    /// Starts the thread, and gives the number of the newest body to those who deliver. It ends, with everything committed that it
+    /// was given, once every clone of this is dropped.
     ///
     /// # Errors
     /// The thread cannot be started.
     pub fn start(
-        writer: OutboxWriter,
-        site: Arc<Site>,
-        destination: String,
-        bound_bytes: u64,
-        fresh: Arc<Notify>,
-    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
-        let (queue, told) = sync_channel(QUEUE_BATCHES);
+        parts: OutboxParts,
+    ) -> std::io::Result<(Self, watch::Receiver<i64>, std::thread::JoinHandle<()>)> {
+        let (queue, told) = queue(QUEUE_BATCHES);
+        let (newest, delivered_from) = watch::channel(0);
         let thread = std::thread::Builder::new().name("outbox".into()).spawn(move || {
             OutboxThread {
-                renderer: LineRenderer::new(&site),
-                taken: DeviceCounters::taken(&site),
+                renderer: LineRenderer::new(&parts.site),
+                taken: DeviceCounters::taken(&parts.site),
                 commit_seconds: histogram!("facility_outbox_commit_seconds"),
                 failures: counter!("facility_outbox_commit_failures_total"),
-                writer,
-                destination,
-                bound_bytes,
-                fresh,
+                parts,
+                newest,
             }
             .run(&told);
         })?;
-        Ok((Self { queue }, thread))
+        Ok((Self { queue }, delivered_from, thread))
     }
 
-    /// Hands a batch over, without waiting.
+    /// Hands batches over, without waiting.
     ///
     /// # Errors
-    /// The queue is full, or the thread has ended; the batch is not taken and its receipt never given.
-    pub fn take(&self, batch: Arc<Batch>, receipt: Option<Receipt>) -> Result<(), NotTaken> {
-        self.queue
-            .try_send(Told::Batch(batch, receipt))
-            .map_err(|refused| match refused {
-                TrySendError::Full(_) => NotTaken::Full,
-                TrySendError::Disconnected(_) => NotTaken::Stopped,
-            })
+    /// The queue is full, or the thread has ended; the batches are not taken and their receipts never given.
+    pub fn take(&self, batches: Vec<Taken>) -> Result<(), NotTaken> {
+        if !self.queue.has_room(&batches) {
+            return Err(NotTaken::Full(batches));
+        }
+        let count = batches.len();
+        if self.queue.put(Told::Batches(batches), count) {
+            Ok(())
+        } else {
+            Err(NotTaken::Stopped)
+        }
     }
 
-    /// Everything up to a body was delivered. When the queue is full this is left out: it is said again with the next delivery.
-    pub fn delivered(&self, number: i64) {
-        let _ = self.queue.try_send(Told::Delivered(number));
+    /// Everything up to a body was delivered.
+    pub fn delivered(&self, destination: &Arc<str>, number: i64) {
+        self.queue
+            .put(Told::Delivered(Arc::clone(destination), number), 0);
+    }
+
+    /// The file was found to be spoiled while it was read.
+    pub fn spoiled(&self) {
+        self.queue.put(Told::Spoiled, 0);
     }
 }
 
@@ -101,26 +124,25 @@ impl Outbox {
 struct Group {
     lines: String,
     samples: u64,
-    batches: Vec<(Arc<Batch>, Option<Receipt>)>,
-    delivered: Option<i64>,
+    batches: Vec<Taken>,
+    delivered: Vec<(Arc<str>, i64)>,
+    spoiled: bool,
     until: Instant,
 }
 
 struct OutboxThread {
+    parts: OutboxParts,
     renderer: LineRenderer,
     taken: DeviceCounters,
     commit_seconds: Histogram,
     failures: Counter,
-    writer: OutboxWriter,
-    destination: String,
-    bound_bytes: u64,
-    fresh: Arc<Notify>,
+    newest: watch::Sender<i64>,
 }
 
 impl OutboxThread {
-    fn run(mut self, told: &Receiver<Told>) {
-        let mut bound_at = Instant::now() + BOUND_EVERY;
-        while let Ok(first) = told.recv() {
+    fn run(mut self, told: &QueueReceiver<Told>) {
+        let mut bound_at = Instant::now();
+        while let Some(first) = told.next() {
             let group = self.collect(first, told);
             self.commit(group);
             if Instant::now() >= bound_at {
@@ -131,19 +153,20 @@ impl OutboxThread {
     }
 
     /// Collects what comes within the group's time and size.
-    fn collect(&self, first: Told, told: &Receiver<Told>) -> Group {
+    fn collect(&self, first: Told, told: &QueueReceiver<Told>) -> Group {
         let mut group = Group {
             lines: String::new(),
             samples: 0,
             batches: Vec::new(),
-            delivered: None,
+            delivered: Vec::new(),
+            spoiled: false,
             until: Instant::now() + GROUP_TIME,
         };
         self.add(&mut group, first);
         while group.lines.len() < GROUP_BYTES {
-            match told.recv_timeout(group.until.saturating_duration_since(Instant::now())) {
-                Ok(next) => self.add(&mut group, next),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            match told.next_until(group.until) {
+                Some(next) => self.add(&mut group, next),
+                None => break,
             }
         }
         group
@@ -151,44 +174,29 @@ impl OutboxThread {
 
     fn add(&self, group: &mut Group, told: Told) {
         match told {
-            Told::Batch(batch, receipt) => {
-                group.samples += self.renderer.render(&mut group.lines, &batch);
-                group.batches.push((batch, receipt));
+            Told::Batches(batches) => {
+                for (batch, _) in &batches {
+                    group.samples += self.renderer.render(&mut group.lines, batch);
+                }
+                group.batches.extend(batches);
             }
-            Told::Delivered(number) => group.delivered = group.delivered.max(Some(number)),
+            Told::Delivered(destination, number) => group.delivered.push((destination, number)),
+            Told::Spoiled => group.spoiled = true,
         }
     }
 
-    /// Commits a group, however long the disk refuses: meanwhile the queue fills, and beyond its bound batches are dropped and counted.
+    /// Commits a group; what is committed is counted as taken, and whoever sent it is told.
     fn commit(&mut self, group: Group) {
-        if let Some(number) = group.delivered
-            && let Err(error) = self.writer.delivered(&self.destination, number)
-        {
-            warn!(%error, "the outbox could not note a delivery; it will be delivered again, which does no harm");
+        if group.spoiled {
+            self.recover();
         }
-        if group.samples > 0 {
-            let body = compressed(&group.lines);
-            let started = Instant::now();
-            let mut refused = false;
-            while let Err(error) = self.writer.put(&body, group.samples, Timestamp::now()) {
-                self.failures.increment(1);
-                if !refused {
-                    let what_next = if is_full(&error) {
-                        "free space on the data folder's disk"
-                    } else {
-                        "look at the data folder's disk"
-                    };
-                    error!(%error, what_next, "telemetry cannot be stored; it is tried again every second");
-                    gauge!("facility_outbox_refused").set(1.0);
-                }
-                refused = true;
-                std::thread::sleep(RETRY);
+        for (destination, number) in &group.delivered {
+            if let Err(error) = self.parts.writer.delivered(destination, *number) {
+                warn!(%error, "the outbox could not note a delivery; it will be delivered again, which does no harm");
             }
-            if refused {
-                info!("telemetry is stored again");
-                gauge!("facility_outbox_refused").set(0.0);
-            }
-            self.commit_seconds.record(started.elapsed());
+        }
+        if group.samples > 0 && !self.store(&group) {
+            return;
         }
         for (batch, receipt) in group.batches {
             self.taken.count(batch.device, batch.good_count());
@@ -196,25 +204,92 @@ impl OutboxThread {
                 receipt.committed();
             }
         }
-        if group.samples > 0 {
-            self.fresh.notify_one();
+    }
+
+    /// Stores a group, however long the disk refuses: meanwhile the queue fills, and beyond its bound batches are dropped and
+    /// counted. Gives up only when the gateway stops; then the group was never counted as taken.
+    fn store(&mut self, group: &Group) -> bool {
+        let body = compressed(&group.lines);
+        let started = Instant::now();
+        let mut refused = false;
+        loop {
+            match self.try_store(&body, group.samples) {
+                Ok(number) => {
+                    if refused {
+                        info!("telemetry is stored again");
+                        self.parts.trouble.clear();
+                    }
+                    self.commit_seconds.record(started.elapsed());
+                    self.newest.send_replace(number);
+                    return true;
+                }
+                Err(reason) => {
+                    self.failures.increment(1);
+                    if !refused {
+                        error!(reason, "telemetry is not stored; it is tried again every second");
+                    }
+                    self.parts.trouble.set(reason);
+                    refused = true;
+                }
+            }
+            if self.parts.stop.is_cancelled() {
+                return false;
+            }
+            std::thread::sleep(RETRY);
         }
     }
 
+    fn try_store(&mut self, body: &[u8], samples: u64) -> Result<i64, String> {
+        if let Some(too_little) = self.parts.room.too_little() {
+            return Err(too_little);
+        }
+        self.parts
+            .writer
+            .put(body, samples, Timestamp::now())
+            .map_err(|error| {
+                if is_spoiled(&error) {
+                    self.recover();
+                }
+                error.to_string()
+            })
+    }
+
+    /// The file is spoiled: it is moved aside, and what can be read of it is taken over.
+    fn recover(&mut self) {
+        match self.parts.writer.recover(Timestamp::now()) {
+            Ok(recovered) => report(&recovered),
+            Err(error) => error!(%error, "the spoiled outbox could not be begun anew"),
+        }
+        // Whoever delivers must open the new file.
+        self.newest.send_modify(|_| {});
+    }
+
     fn bound(&mut self) {
-        match self.writer.bound(self.bound_bytes) {
+        let oldest = Timestamp::now()
+            .saturating_sub(self.parts.bounds.age)
+            .unwrap_or(Timestamp::MIN);
+        match self.parts.writer.bound(self.parts.bounds.bytes, oldest) {
             Ok(0) => {}
             Ok(lost) => {
                 counter!("facility_outbox_dropped_samples_total").increment(lost);
                 warn!(
                     lost,
-                    bound_bytes = self.bound_bytes,
                     "the outbox is at its bound: its oldest samples were dropped"
                 );
             }
             Err(error) => warn!(%error, "the outbox's size could not be bounded"),
         }
     }
+}
+
+/// Says what became of a spoiled outbox.
+pub fn report(recovered: &Recovered) {
+    counter!("facility_outbox_spoiled_total").increment(1);
+    error!(
+        aside = %recovered.aside.display(),
+        bodies = recovered.bodies,
+        "the outbox was spoiled: it was moved aside and begun anew, and what could be read of it is still delivered"
+    );
 }
 
 /// The lines as one gzip member; members one after another are gzip again, so that bodies can be sent together as they are.

@@ -1,26 +1,27 @@
 //! The history's thread: writes every batch to local history, and bounds how much of it is kept.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use drivers::Receipt;
 use jiff::{SignedDuration, Timestamp};
-use metrics::{counter, gauge, histogram};
-use model::{Batch, Site};
+use metrics::{Histogram, counter, histogram};
+use model::Site;
 use tracing::{error, info, warn};
 
-use super::DeviceCounters;
-use super::outbox::NotTaken;
-use crate::store::{HistoryReader, HistoryWriter, StoreError};
+use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
+use super::{DeviceCounters, Room, Trouble};
+use crate::store::{HistoryReader, HistoryWriter, StoreError, is_spoiled};
 
 /// How long a group may collect before it is committed: a trend is looked at by people, who do not see a quarter of a second.
 const GROUP_TIME: Duration = Duration::from_millis(250);
 const GROUP_BATCHES: usize = 8_192;
 const QUEUE_BATCHES: usize = 32_768;
-const RETRY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// So many slots are packed after one commit at most, so that a commit is never far away.
+const PACK_AT_ONCE: usize = 4;
+/// A slot is packed once so much time has passed since its end: what comes later is packed again.
+const PACK_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// How much history is kept.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +35,7 @@ pub struct Keep {
 /// The way to the history's thread.
 #[derive(Clone)]
 pub struct Recorder {
-    queue: SyncSender<(Arc<Batch>, Option<Receipt>)>,
+    queue: QueueSender<Vec<Taken>>,
 }
 
 impl Recorder {
@@ -47,31 +48,68 @@ impl Recorder {
         data: &Path,
         site: Arc<Site>,
         keep: Keep,
+        trouble: Trouble,
         counts_taken: bool,
-    ) -> Result<(Self, HistoryReader, std::thread::JoinHandle<()>), StartError> {
-        let writer = HistoryWriter::open(data, &site)?;
-        let reader = writer.reader()?;
-        let (queue, batches) = sync_channel(QUEUE_BATCHES);
+    ) -> Result<Started, StartError> {
+        let (writer, aside) = HistoryWriter::open(data, &site, Timestamp::now())?;
+        if let Some(aside) = aside {
+            counter!("facility_history_spoiled_total").increment(1);
+            error!(aside = %aside.display(), "history was spoiled: it was moved aside and begun anew");
+        }
+        let reader = Arc::new(Mutex::new(writer.reader()?));
+        let shown = Arc::clone(&reader);
+        let (queue, batches) = queue(QUEUE_BATCHES);
+        let room = Room::new(data);
         let taken = counts_taken.then(|| DeviceCounters::taken(&site));
         let thread = std::thread::Builder::new()
             .name("history".into())
-            .spawn(move || RecorderThread { writer, keep, taken }.run(&batches))
+            .spawn(move || {
+                let commit_seconds = histogram!("facility_history_commit_seconds");
+                RecorderThread {
+                    writer,
+                    shown,
+                    site,
+                    keep,
+                    taken,
+                    room,
+                    trouble,
+                    commit_seconds,
+                }
+                .run(&batches);
+            })
             .map_err(StartError::Thread)?;
-        Ok((Self { queue }, reader, thread))
+        Ok(Started {
+            recorder: Self { queue },
+            reader,
+            thread,
+        })
     }
 
-    /// Hands a batch over, without waiting.
+    /// Hands batches over, without waiting.
     ///
     /// # Errors
     /// The queue is full, or the thread has ended.
-    pub fn take(&self, batch: Arc<Batch>, receipt: Option<Receipt>) -> Result<(), NotTaken> {
-        self.queue
-            .try_send((batch, receipt))
-            .map_err(|refused| match refused {
-                std::sync::mpsc::TrySendError::Full(_) => NotTaken::Full,
-                std::sync::mpsc::TrySendError::Disconnected(_) => NotTaken::Stopped,
-            })
+    pub fn take(&self, batches: Vec<Taken>) -> Result<(), NotTaken> {
+        if !self.queue.has_room(&batches) {
+            return Err(NotTaken::Full(batches));
+        }
+        let count = batches.len();
+        if self.queue.put(batches, count) {
+            Ok(())
+        } else {
+            Err(NotTaken::Stopped)
+        }
     }
+}
+
+/// What a started history is.
+pub struct Started {
+    /// The way to its thread.
+    pub recorder: Recorder,
+    /// What is read from.
+    pub reader: Arc<Mutex<HistoryReader>>,
+    /// The thread.
+    pub thread: std::thread::JoinHandle<()>,
 }
 
 /// Why the history could not be started.
@@ -87,23 +125,29 @@ pub enum StartError {
 
 struct RecorderThread {
     writer: HistoryWriter,
+    /// What others read from: it must follow a history that is begun anew.
+    shown: Arc<Mutex<HistoryReader>>,
+    site: Arc<Site>,
     keep: Keep,
     taken: Option<DeviceCounters>,
+    room: Room,
+    trouble: Trouble,
+    commit_seconds: Histogram,
 }
 
 impl RecorderThread {
-    fn run(mut self, batches: &Receiver<(Arc<Batch>, Option<Receipt>)>) {
+    fn run(mut self, batches: &QueueReceiver<Vec<Taken>>) {
         let mut prune_at = Instant::now();
-        while let Ok(first) = batches.recv() {
+        while let Some(mut group) = batches.next() {
             let until = Instant::now() + GROUP_TIME;
-            let mut group = vec![first];
             while group.len() < GROUP_BATCHES {
-                match batches.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                    Ok(next) => group.push(next),
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                match batches.next_until(until) {
+                    Some(next) => group.extend(next),
+                    None => break,
                 }
             }
             self.commit(group);
+            self.pack();
             if Instant::now() >= prune_at {
                 self.prune();
                 prune_at = Instant::now() + PRUNE_EVERY;
@@ -111,23 +155,23 @@ impl RecorderThread {
         }
     }
 
-    fn commit(&mut self, group: Vec<(Arc<Batch>, Option<Receipt>)>) {
+    /// Commits a group. What the disk refuses is dropped and counted: history is the first thing to do without, and where nothing else
+    /// keeps the samples they are not counted as taken.
+    fn commit(&mut self, group: Vec<Taken>) {
         let started = Instant::now();
-        let mut refused = false;
-        while let Err(error) = self.writer.put(group.iter().map(|(batch, _)| batch.as_ref())) {
-            counter!("facility_history_commit_failures_total").increment(1);
-            if !refused {
-                error!(%error, "history cannot be stored; it is tried again every second: look at the data folder's disk");
-                gauge!("facility_history_refused").set(1.0);
+        if let Err(reason) = self.store(&group) {
+            counter!("facility_history_batches_dropped_total").increment(group.len() as u64);
+            if self.trouble.reason().is_none() {
+                error!(reason, "history is not stored until the disk takes it again");
             }
-            refused = true;
-            std::thread::sleep(RETRY);
+            self.trouble.set(reason);
+            return;
         }
-        if refused {
+        if self.trouble.reason().is_some() {
             info!("history is stored again");
-            gauge!("facility_history_refused").set(0.0);
+            self.trouble.clear();
         }
-        histogram!("facility_history_commit_seconds").record(started.elapsed());
+        self.commit_seconds.record(started.elapsed());
         for (batch, receipt) in group {
             if let Some(taken) = &self.taken {
                 taken.count(batch.device, batch.good_count());
@@ -135,6 +179,44 @@ impl RecorderThread {
             if let Some(receipt) = receipt {
                 receipt.committed();
             }
+        }
+    }
+
+    fn store(&mut self, group: &[Taken]) -> Result<(), String> {
+        if let Some(too_little) = self.room.too_little() {
+            return Err(too_little);
+        }
+        self.writer
+            .put(group.iter().map(|(batch, _)| batch.as_ref()))
+            .map_err(|error| {
+                if is_spoiled(&error) {
+                    self.begin_anew();
+                }
+                error.to_string()
+            })
+    }
+
+    /// A spoiled history is moved aside and begun anew.
+    fn begin_anew(&mut self) {
+        match self.writer.begin_anew(&self.site, Timestamp::now()) {
+            Ok(aside) => {
+                counter!("facility_history_spoiled_total").increment(1);
+                error!(aside = %aside.display(), "history was spoiled: it was moved aside and begun anew");
+                match self.writer.reader() {
+                    Ok(reader) => *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = reader,
+                    Err(error) => warn!(%error, "trends show the old history until the gateway is restarted"),
+                }
+            }
+            Err(error) => error!(%error, "the spoiled history could not be begun anew"),
+        }
+    }
+
+    fn pack(&mut self) {
+        let before = Timestamp::now()
+            .saturating_sub(PACK_AFTER)
+            .unwrap_or(Timestamp::MIN);
+        if let Err(error) = self.writer.pack(before, PACK_AT_ONCE) {
+            warn!(%error, "history could not be packed; it takes more room until it is");
         }
     }
 

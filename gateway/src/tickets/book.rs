@@ -46,6 +46,11 @@ impl TicketBook {
         self.tickets.get(self.newest_of_alarm.get(alarm)?)
     }
 
+    /// Every ticket that is not ended, in no order.
+    pub fn open(&self) -> impl Iterator<Item = &Arc<Ticket>> {
+        self.tickets.values().filter(|ticket| !ticket.state.is_ended())
+    }
+
     /// Takes in a new or changed ticket.
     pub fn put(&mut self, ticket: Arc<Ticket>) {
         self.last_number = self.last_number.max(ticket.number);

@@ -17,7 +17,7 @@ use crate::{Connection, Fault, InfluxDb, Notify, Webhook};
 pub(super) const FILE: &str = "gateway.toml";
 
 /// The most connections of a site: each takes a task, a socket and a poll of its own.
-const MOST_CONNECTIONS: usize = 1_000;
+const MOST_CONNECTIONS: usize = 10_000;
 
 /// What `gateway.toml` says, with what stands for what is wrong or missing.
 pub(super) struct Gateway {
@@ -28,6 +28,7 @@ pub(super) struct Gateway {
     /// Every connection that the file names; `None` for a faulty one, so that its devices are not told to be faulty, too.
     pub(super) connections: BTreeMap<String, Option<Connection>>,
     pub(super) influxdb: Option<InfluxDb>,
+    pub(super) destinations: BTreeMap<String, InfluxDb>,
     pub(super) notify: Notify,
     /// Whether a part of the file is not TOML, so that a connection may stand there which is not known.
     pub(super) is_broken: bool,
@@ -57,6 +58,9 @@ pub(super) fn read(text: &str, overrides: &Overrides, folder: &Folder) -> (Gatew
             influxdb: root
                 .table("influxdb", |table| influxdb_toml::read(table, folder))
                 .flatten(),
+            destinations: root
+                .table("destinations", |table| destinations(table, folder))
+                .unwrap_or_default(),
             notify: root.table("notify", notify).unwrap_or_default(),
             is_broken: root.is_broken(),
             id,
@@ -150,6 +154,28 @@ fn check_client_id<'other>(
             text,
         );
     }
+}
+
+/// `[destinations.NAME]`: each has the keys of `[influxdb]`.
+fn destinations(table: &Table<'_>, folder: &Folder) -> BTreeMap<String, InfluxDb> {
+    let mut destinations = BTreeMap::new();
+    for name in table.own_keys() {
+        if name.value == "influxdb" {
+            table.fault(
+                name.spot,
+                "`influxdb` is the table of that name: give this destination another",
+            );
+        } else if let Err(text) = check_name(name.value) {
+            table.fault(name.spot, text);
+        }
+        let destination = table
+            .table(name.value, |inner| influxdb_toml::read(inner, folder))
+            .flatten();
+        if let Some(destination) = destination {
+            destinations.insert(name.value.to_owned(), destination);
+        }
+    }
+    destinations
 }
 
 fn notify(table: &Table<'_>) -> Notify {

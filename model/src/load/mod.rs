@@ -81,6 +81,7 @@ pub fn load(folder: &Folder, environment: impl IntoIterator<Item = (String, Stri
         profiles: all,
         devices: Dense::new(devices),
         influxdb: gateway.influxdb,
+        destinations: gateway.destinations,
         notify: gateway.notify,
         standard,
         roster,

@@ -71,14 +71,7 @@ export interface TicketClock {
   provisional: boolean;
 }
 
-export type TicketState =
-  | 'open'
-  | 'accepted'
-  | 'on_site'
-  | 'waiting'
-  | 'resolved'
-  | 'closed'
-  | 'cancelled';
+export type TicketState = 'open' | 'accepted' | 'on_site' | 'waiting' | 'resolved' | 'closed' | 'cancelled';
 
 export interface TicketStep {
   at: string;
@@ -104,15 +97,7 @@ export interface Ticket {
 }
 
 export type TicketAction =
-  | 'accept'
-  | 'arrive'
-  | 'resolve'
-  | 'close'
-  | 'wait'
-  | 'resume'
-  | 'reopen'
-  | 'cancel'
-  | 'comment';
+  'accept' | 'arrive' | 'resolve' | 'close' | 'wait' | 'resume' | 'reopen' | 'cancel' | 'comment';
 
 export interface Destination {
   name: string;

@@ -17,13 +17,25 @@ const alarm = (id: string, state: AlarmState, severity: Alarm['severity'] = 'hig
 });
 
 test('standing alarms come before those that are over, the worst of them first', () => {
-  const alarms = [alarm('a', 'returned_unacked', 'critical'), alarm('b', 'active_acked', 'low'), alarm('c', 'latched', 'high')];
+  const alarms = [
+    alarm('a', 'returned_unacked', 'critical'),
+    alarm('b', 'active_acked', 'low'),
+    alarm('c', 'latched', 'high'),
+  ];
   expect(inOrder(alarms).map((a) => a.id)).toEqual(['c', 'b', 'a']);
 });
 
 test('only an alarm that did not stand before is announced', () => {
-  const before = new Map([['a', alarm('a', 'active_unacked')], ['b', alarm('b', 'returned_unacked')]]);
-  const after = [alarm('a', 'active_acked'), alarm('b', 'active_unacked'), alarm('c', 'active_unacked'), alarm('d', 'shelved')];
+  const before = new Map([
+    ['a', alarm('a', 'active_unacked')],
+    ['b', alarm('b', 'returned_unacked')],
+  ]);
+  const after = [
+    alarm('a', 'active_acked'),
+    alarm('b', 'active_unacked'),
+    alarm('c', 'active_unacked'),
+    alarm('d', 'shelved'),
+  ];
   expect(newlyStanding(before, after).map((a) => a.id)).toEqual(['b', 'c']);
 });
 

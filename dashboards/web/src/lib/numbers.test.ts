@@ -13,7 +13,14 @@ const point = (part: Partial<ProfilePoint>): ProfilePoint => ({
   ...part,
 });
 const pressure = point({ unit: 'MPa', range: [0, 1.6] });
-const reading = (part: Partial<Reading>): Reading => ({ value: 0.42, unit: 'MPa', quality: 'good', reason: null, at: null, ...part });
+const reading = (part: Partial<Reading>): Reading => ({
+  value: 0.42,
+  unit: 'MPa',
+  quality: 'good',
+  reason: null,
+  at: null,
+  ...part,
+});
 
 test.each([
   [0.42, pressure, '0.42'],
@@ -33,7 +40,10 @@ test('a value without a range is shown by its own size', () => {
 });
 
 test('a state is told by its name, a bool as well as a number', () => {
-  const running = point({ kind: 'bool', labels: { 0: { zh: '停止', en: 'stopped' }, 1: { zh: '运行', en: 'running' } } });
+  const running = point({
+    kind: 'bool',
+    labels: { 0: { zh: '停止', en: 'stopped' }, 1: { zh: '运行', en: 'running' } },
+  });
   expect(valueWords(true, running, 'zh')).toBe('运行');
   expect(valueWords(false, running, 'en')).toBe('stopped');
   expect(valueWords(1, running, 'en')).toBe('running');

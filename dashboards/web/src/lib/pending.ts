@@ -23,7 +23,10 @@ export function merged<T>(old: ReadonlyMap<string, T>, fresh: ReadonlyMap<string
 }
 
 /** As `merged`, and an alarm that is normal again leaves. */
-export function mergedAlarms(old: ReadonlyMap<string, Alarm>, fresh: ReadonlyMap<string, Alarm>): ReadonlyMap<string, Alarm> {
+export function mergedAlarms(
+  old: ReadonlyMap<string, Alarm>,
+  fresh: ReadonlyMap<string, Alarm>,
+): ReadonlyMap<string, Alarm> {
   if (fresh.size === 0) return old;
   return new Map([...merged(old, fresh)].filter(([, alarm]) => alarm.state !== 'normal'));
 }

@@ -11,7 +11,12 @@ const reading = (value: Value | null): Reading => ({
   at: null,
 });
 
-const device = (id: string, klass: string, points: Record<string, Value | null>, state: DeviceState = 'ok'): Device => ({
+const device = (
+  id: string,
+  klass: string,
+  points: Record<string, Value | null>,
+  state: DeviceState = 'ok',
+): Device => ({
   id,
   name: id,
   class: klass,
@@ -44,18 +49,33 @@ const only = (devices: Device[], alarms: Alarm[] = []): Subsystem => {
 };
 
 test('elevators are counted by how many are in service', () => {
-  const figure = only([device('e1', 'elevator', { in_service: true }), device('e2', 'elevator', { in_service: false })]).figure;
+  const figure = only([
+    device('e1', 'elevator', { in_service: true }),
+    device('e2', 'elevator', { in_service: false }),
+  ]).figure;
   expect(figure).toEqual({ kind: 'of', count: 1, total: 2, words: 'running' });
 });
 
+test('an elevator with trapped passengers does not count as running, whatever it says of itself', () => {
+  const cars = [device('e1', 'elevator', { in_service: true }), device('e2', 'elevator', { in_service: true })];
+  expect(only(cars, [alarm({ device: 'e2', severity: 'critical' })]).figure).toMatchObject({ count: 1, total: 2 });
+  expect(only(cars, [alarm({ device: 'e2', severity: 'low' })]).figure).toMatchObject({ count: 2, total: 2 });
+});
+
 test('a count is unknown when one of those counted is not seen', () => {
-  const all = only([device('e1', 'elevator', { in_service: true }), device('e2', 'elevator', { in_service: null }, 'offline')]);
+  const all = only([
+    device('e1', 'elevator', { in_service: true }),
+    device('e2', 'elevator', { in_service: null }, 'offline'),
+  ]);
   expect(all.figure).toEqual({ kind: 'unknown' });
   expect(all.unseen.map((d) => d.id)).toEqual(['e2']);
 });
 
 test('the value shown is that of the device with the worst alarm', () => {
-  const devices = [device('m1', 'fire_water', { main_pressure: 0.42 }), device('m2', 'fire_water', { main_pressure: 0.05 })];
+  const devices = [
+    device('m1', 'fire_water', { main_pressure: 0.42 }),
+    device('m2', 'fire_water', { main_pressure: 0.05 }),
+  ];
   const calm = only(devices).figure;
   const alarmed = only(devices, [alarm({ device: 'm2', severity: 'critical' })]).figure;
   expect(calm.kind === 'value' && calm.device.id).toBe('m1');

@@ -111,7 +111,7 @@ function figure(headline: Headline, devices: Device[], standing: Alarm[], foremo
     case 'value':
       return oneOf(headline, devices, foremost);
     case 'count':
-      return counted(headline.point, devices);
+      return counted(headline.point, devices, standing);
     case 'lamps':
       return lamps(devices);
     case 'sound': {
@@ -133,11 +133,19 @@ function oneOf(headline: { point: string; beside?: string }, devices: Device[], 
   return { kind: 'value', device, point: headline.point, beside };
 }
 
-function counted(point: string, devices: Device[]): Figure {
+/** Those with the point true; one with a grave alarm (a car stuck with people in it) is not among them, whatever it says. */
+function counted(point: string, devices: Device[], standing: Alarm[]): Figure {
+  const grave = standing.filter((alarm) => alarm.severity === 'critical' || alarm.severity === 'high');
+  const troubled = new Set(grave.map((alarm) => alarm.device));
   const having = devices.filter((device) => point in device.points);
   const states = having.map((device) => goodNumber(device, point));
   if (states.includes(null)) return { kind: 'unknown' };
-  return { kind: 'of', count: states.filter((s) => s === 1).length, total: having.length, words: 'running' };
+  return {
+    kind: 'of',
+    count: having.filter((device, i) => states[i] === 1 && !troubled.has(device.id)).length,
+    total: having.length,
+    words: 'running',
+  };
 }
 
 function lamps(devices: Device[]): Figure {
@@ -145,9 +153,10 @@ function lamps(devices: Device[]): Figure {
   const lit = circuits.map((device) => goodNumber(device, 'lamps_lit'));
   const total = circuits.map((device) => goodNumber(device, 'lamps_total'));
   if (lit.includes(null) || total.includes(null)) return { kind: 'unknown' };
-  const isOn = circuits.map((device, i) => (commanded(device) ?? (lit[i] ?? 0) > 0));
+  const isOn = circuits.map((device, i) => commanded(device) ?? (lit[i] ?? 0) > 0);
   if (!isOn.includes(true)) return { kind: 'dark', total: circuits.length };
-  const sum = (list: (number | null)[]): number => list.reduce<number>((all, n, i) => all + (isOn[i] ? (n ?? 0) : 0), 0);
+  const sum = (list: (number | null)[]): number =>
+    list.reduce<number>((all, n, i) => all + (isOn[i] ? (n ?? 0) : 0), 0);
   return { kind: 'of', count: sum(lit), total: sum(total), words: 'lit' };
 }
 

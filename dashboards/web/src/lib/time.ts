@@ -41,7 +41,13 @@ export function shareUsed(startedMs: number, dueMs: number, nowMs: number): numb
 export function ageWords(ageMs: number, lang: Lang): string {
   const age = Math.max(0, ageMs);
   const [n, zh, en] =
-    age < MINUTE ? [age / SECOND, '秒', 's'] : age < HOUR ? [age / MINUTE, '分钟', 'min'] : age < DAY ? [age / HOUR, '小时', 'h'] : [age / DAY, '天', 'd'];
+    age < MINUTE
+      ? [age / SECOND, '秒', 's']
+      : age < HOUR
+        ? [age / MINUTE, '分钟', 'min']
+        : age < DAY
+          ? [age / HOUR, '小时', 'h']
+          : [age / DAY, '天', 'd'];
   return lang === 'zh' ? `${Math.floor(n)} ${zh}前` : `${Math.floor(n)} ${en} ago`;
 }
 

@@ -38,7 +38,8 @@ export function toTrend(items: readonly HistoryItem[], everyMs: number): TrendDa
   const oldestFirst = items.map((item) => ({ item, at: Date.parse(item.at) })).sort((a, b) => a.at - b.at);
   let last: number | null = null;
   for (const { item, at } of oldestFirst) {
-    if (last !== null && at - last > Math.max(3 * everyMs, SLOWEST_POLL_MS)) push(data, (last + at) / 2, null, null, null);
+    if (last !== null && at - last > Math.max(3 * everyMs, SLOWEST_POLL_MS))
+      push(data, (last + at) / 2, null, null, null);
     const value = item.quality === 'good' ? asNumber(item.value) : null;
     push(data, at, value, value === null ? null : (item.min ?? value), value === null ? null : (item.max ?? value));
     last = at;

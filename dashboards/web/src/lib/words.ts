@@ -75,7 +75,10 @@ export const words = {
   back: { zh: '返回', en: 'Back' },
   note: { zh: '备注', en: 'Note' },
   reason: { zh: '原因', en: 'Reason' },
-  reason_hint: { zh: '例如:现场已用临时阀门隔离,压力表读数正常', en: 'e.g. isolated by hand, gauge on site reads normal' },
+  reason_hint: {
+    zh: '例如:现场已用临时阀门隔离,压力表读数正常',
+    en: 'e.g. isolated by hand, gauge on site reads normal',
+  },
   resolve_with_reason: { zh: '说明原因,仍报修复', en: 'Resolve with a reason' },
   parts: { zh: '要买的配件', en: 'Parts to be bought' },
   told_whom: { zh: '告知了谁', en: 'Who was told' },
@@ -88,11 +91,17 @@ export const words = {
   change: { zh: '更改', en: 'Change' },
 
   refused: { zh: '没有办成', en: 'Not done' },
-  refused_resolve: { zh: '报警还没有恢复,不能报“已修复”。', en: 'The alarm has not cleared, so it cannot be called resolved.' },
+  refused_resolve: {
+    zh: '报警还没有恢复,不能报“已修复”。',
+    en: 'The alarm has not cleared, so it cannot be called resolved.',
+  },
   refused_state: { zh: '工单现在的状态不允许这一步。', en: 'The ticket does not allow this step as it stands now.' },
   refused_field: { zh: '还缺内容。', en: 'Something is missing.' },
   refused_other: { zh: '网关没有接受({n})。', en: 'The gateway did not accept it ({n}).' },
-  unreached: { zh: '没有信号,这一步没有送到。有信号后请再按一次。', en: 'No signal: this did not arrive. Press again once there is one.' },
+  unreached: {
+    zh: '没有信号,这一步没有送到。有信号后请再按一次。',
+    en: 'No signal: this did not arrive. Press again once there is one.',
+  },
 
   open: { zh: '待接单', en: 'Open' },
   accepted: { zh: '已接单', en: 'Accepted' },
@@ -162,7 +171,10 @@ export const words = {
   w24h: { zh: '24 小时', en: '24 h' },
   w7d: { zh: '7 天', en: '7 d' },
   no_history: { zh: '这段时间没有记录', en: 'Nothing was recorded in this time' },
-  no_history_more: { zh: '选长一点的时段,或等设备被读到几次。', en: 'Choose a longer window, or wait until the device has been read a few times.' },
+  no_history_more: {
+    zh: '选长一点的时段,或等设备被读到几次。',
+    en: 'Choose a longer window, or wait until the device has been read a few times.',
+  },
   no_trend: { zh: '文字点位没有趋势图', en: 'A text has no trend' },
   no_trend_more: { zh: '请在下面选一个数值点位。', en: 'Choose a numeric point below.' },
   trend_failed: { zh: '趋势没有取到', en: 'The trend could not be fetched' },
@@ -174,18 +186,30 @@ export const words = {
   subsystem: { zh: '子系统', en: 'Subsystem' },
 
   no_alarms: { zh: '没有报警', en: 'No alarms' },
-  no_alarms_more: { zh: '所有规则都在正常范围内。新报警会自己出现在这里。', en: 'Every rule is within its limits. A new alarm appears here by itself.' },
+  no_alarms_more: {
+    zh: '所有规则都在正常范围内。新报警会自己出现在这里。',
+    en: 'Every rule is within its limits. A new alarm appears here by itself.',
+  },
   no_tickets: { zh: '没有进行中的工单', en: 'No open tickets' },
-  no_tickets_more: { zh: '故障会自动开工单;处理完的在“全部”里。', en: 'Faults open tickets by themselves; finished ones are under “All”.' },
+  no_tickets_more: {
+    zh: '故障会自动开工单;处理完的在“全部”里。',
+    en: 'Faults open tickets by themselves; finished ones are under “All”.',
+  },
   no_tickets_ever: { zh: '还没有工单', en: 'No tickets yet' },
   no_tickets_ever_more: { zh: '故障会自动开工单。', en: 'Faults open tickets by themselves.' },
   no_devices: { zh: '没有设备', en: 'No devices' },
-  no_devices_more: { zh: '在站点文件夹的 devices.csv 里加上设备,再启动网关。', en: "Add devices to devices.csv in the site's folder and start the gateway again." },
+  no_devices_more: {
+    zh: '在站点文件夹的 devices.csv 里加上设备,再启动网关。',
+    en: "Add devices to devices.csv in the site's folder and start the gateway again.",
+  },
   no_match: { zh: '没有符合的设备', en: 'No device matches' },
   no_match_more: { zh: '换一个词,或清除筛选。', en: 'Try another word, or clear the filter.' },
   clear_filter: { zh: '清除筛选', en: 'Clear filter' },
   not_found: { zh: '没有这个页面', en: 'No such page' },
-  not_found_more: { zh: '地址可能写错了,或者它已经不在了。', en: 'The address may be wrong, or it is no longer there.' },
+  not_found_more: {
+    zh: '地址可能写错了,或者它已经不在了。',
+    en: 'The address may be wrong, or it is no longer there.',
+  },
   to_wall: { zh: '回到总览', en: 'Back to the overview' },
 
   gateway: { zh: '网关', en: 'Gateway' },
@@ -203,7 +227,10 @@ export const words = {
   db_failing: { zh: '写不进去', en: 'failing' },
   db_pending: { zh: '待送 {size}', en: '{size} to send' },
   lost: { zh: '连不上网关', en: 'Gateway not reached' },
-  lost_more: { zh: '数值已停在 {at},现在的情况未知。正在重新连接…', en: 'Values stopped at {at}; what is true now is unknown. Reconnecting…' },
+  lost_more: {
+    zh: '数值已停在 {at},现在的情况未知。正在重新连接…',
+    en: 'Values stopped at {at}; what is true now is unknown. Reconnecting…',
+  },
   lost_never: { zh: '还没有收到任何数据。正在重新连接…', en: 'Nothing has been received yet. Reconnecting…' },
   lost_short: { zh: '没有信号', en: 'No signal' },
   since_at: { zh: '{at} 起', en: 'since {at}' },
@@ -222,89 +249,3 @@ export type Word = keyof typeof words;
 export function say(lang: Lang, word: Word, filled: Record<string, string | number> = {}): string {
   return words[word][lang].replace(/\{(\w+)\}/g, (_, name: string) => String(filled[name] ?? ''));
 }
-
-const CLASS_NAMES: Record<string, Text> = {
-  fire_water: { zh: '消防供水', en: 'Fire water' },
-  water_supply: { zh: '二次供水', en: 'Water supply' },
-  elevator: { zh: '电梯', en: 'Elevators' },
-  power: { zh: '供配电', en: 'Power' },
-  lighting: { zh: '公共照明', en: 'Lighting' },
-  drainage: { zh: '排水排污', en: 'Drainage' },
-  low_current: { zh: '弱电', en: 'Low current' },
-  lightning: { zh: '避雷', en: 'Lightning' },
-};
-
-/** A class's name; a site's own class shows its id. */
-export const className = (name: string, lang: Lang): string => CLASS_NAMES[name]?.[lang] ?? name;
-
-const STANDARD_NAMES: Record<string, Text> = {
-  'urgent-repair': { zh: '急修', en: 'Urgent repair' },
-  'fire-water': { zh: '消防供水', en: 'Fire water' },
-  elevator: { zh: '电梯一般故障', en: 'Elevator, ordinary fault' },
-  'elevator-entrapment': { zh: '电梯困人', en: 'Passengers trapped' },
-  power: { zh: '供电一般故障', en: 'Power, ordinary fault' },
-  'water-supply': { zh: '供水一般故障', en: 'Water supply, ordinary fault' },
-  drainage: { zh: '排水排污', en: 'Drainage' },
-  lighting: { zh: '照明一般故障', en: 'Lighting, ordinary fault' },
-  'lighting-complex': { zh: '照明复杂故障', en: 'Lighting, complex fault' },
-  'general-fault': { zh: '一般故障', en: 'General fault' },
-  'repair-report': { zh: '报事报修', en: 'Repair report' },
-  complaint: { zh: '一般投诉', en: 'Complaint' },
-  'complaint-severe': { zh: '严重投诉', en: 'Severe complaint' },
-  planned: { zh: '计划工作', en: 'Planned work' },
-};
-
-export const STANDARDS = Object.keys(STANDARD_NAMES).filter((id) => id !== 'planned');
-
-/** A row of the service standard by name; a site's own row shows its id. */
-export const standardName = (id: string, lang: Lang): string => STANDARD_NAMES[id]?.[lang] ?? id;
-
-const REASONS: Record<string, Text> = {
-  no_answer: { zh: '无应答', en: 'no answer' },
-  refused: { zh: '设备拒绝', en: 'refused by the device' },
-  out_of_range: { zh: '超出量程', en: 'out of range' },
-  no_value: { zh: '设备没有给值', en: 'the device gives no value' },
-  malformed: { zh: '应答格式不对', en: 'the answer is malformed' },
-  absent: { zh: '消息里没有这个值', en: 'not in the message' },
-  not_read_yet: { zh: '还没读到', en: 'not read yet' },
-  out_of_service: { zh: '停用', en: 'out of service' },
-};
-
-/** Why a reading is not good; a reason that is not known here is shown as the gateway says it. */
-export function reasonWords(reason: string | null, lang: Lang): string {
-  if (reason === null) return say(lang, 'unknown');
-  const exact = REASONS[reason] ?? REASONS[reason.replace(/[\s-]+/g, '_').toLowerCase()];
-  const kind = /^(refused)\D+(\d+)/.exec(reason);
-  if (kind) return `${REASONS['refused']?.[lang] ?? ''} (${kind[2] ?? ''})`;
-  return exact?.[lang] ?? reason;
-}
-
-const STEPS: Record<string, Text> = {
-  opened: { zh: '开单', en: 'opened' },
-  accepted: { zh: '接单', en: 'accepted' },
-  arrived: { zh: '到场', en: 'arrived' },
-  resolved: { zh: '报修复', en: 'resolved' },
-  closed: { zh: '关闭', en: 'closed' },
-  waiting: { zh: '等配件', en: 'waiting for parts' },
-  resumed: { zh: '继续', en: 'resumed' },
-  reopened: { zh: '重新打开', en: 'reopened' },
-  cancelled: { zh: '取消', en: 'cancelled' },
-  assigned: { zh: '指派', en: 'assigned' },
-  comment: { zh: '备注', en: 'note' },
-  condition_normal: { zh: '报警恢复', en: 'alarm cleared' },
-  condition_back: { zh: '再次报警', en: 'alarm came back' },
-  overdue_respond: { zh: '响应超时', en: 'response overdue' },
-  overdue_arrive: { zh: '到场超时', en: 'arrival overdue' },
-  overdue_resolve: { zh: '修复超时', en: 'repair overdue' },
-};
-
-/** What a step of a ticket's history was; one that is not known here is shown as the gateway says it. */
-export const stepWords = (what: string, lang: Lang): string => STEPS[what]?.[lang] ?? what;
-
-const DOERS: Record<string, Text> = {
-  gateway: { zh: '网关', en: 'the gateway' },
-  telemetry: { zh: '遥测', en: 'telemetry' },
-};
-
-/** Who did something: a person by name, the gateway and its telemetry in words. */
-export const doerWords = (by: string, lang: Lang): string => DOERS[by]?.[lang] ?? by;

@@ -52,14 +52,20 @@ pub(super) fn unpack(column: &[u8]) -> Option<Vec<Option<Reading>>> {
         PLAIN => Bytes(rest),
         DEFLATED => {
             let mut whole = Vec::new();
-            DeflateDecoder::new(rest).take(MOST_BYTES).read_to_end(&mut whole).ok()?;
+            DeflateDecoder::new(rest)
+                .take(MOST_BYTES)
+                .read_to_end(&mut whole)
+                .ok()?;
             inflated = whole;
             Bytes(&inflated)
         }
         _ => return None,
     };
     let qualities = unpack_qualities(&mut bytes)?;
-    let count = qualities.iter().filter(|quality| quality.0 == GOOD || quality.0 == DOUBTFUL).count();
+    let count = qualities
+        .iter()
+        .filter(|quality| quality.0 == GOOD || quality.0 == DOUBTFUL)
+        .count();
     let mut values = unpack_values(&mut bytes, count)?.into_iter();
     qualities
         .into_iter()
@@ -94,7 +100,9 @@ fn unpack_qualities(bytes: &mut Bytes<'_>) -> Option<Vec<(u8, u8)>> {
     let mut qualities = Vec::new();
     while (qualities.len() as u64) < count {
         let quality = (bytes.byte()?, bytes.byte()?);
-        let run = bytes.unsigned().filter(|run| *run > 0 && *run <= count - qualities.len() as u64)?;
+        let run = bytes
+            .unsigned()
+            .filter(|run| *run > 0 && *run <= count - qualities.len() as u64)?;
         qualities.extend(std::iter::repeat_n(quality, usize::try_from(run).ok()?));
     }
     Some(qualities)
@@ -175,7 +183,9 @@ fn unpack_values(bytes: &mut Bytes<'_>, count: usize) -> Option<Vec<Value>> {
         DECIMALS => unpack_decimals(bytes, count, |number| number),
         SINGLE_DECIMALS => unpack_decimals(bytes, count, |number| f64::from(number as f32)),
         DOUBLES => unpack_doubles(bytes, count),
-        TEXTS => (0..count).map(|_| bytes.text().map(|text| Value::Text(Arc::from(text)))).collect(),
+        TEXTS => (0..count)
+            .map(|_| bytes.text().map(|text| Value::Text(Arc::from(text))))
+            .collect(),
         MIXED => (0..count).map(|_| unpack_values(bytes, 1)?.pop()).collect(),
         _ => None,
     }
@@ -199,7 +209,9 @@ fn unpack_bools(bytes: &mut Bytes<'_>, count: usize) -> Option<Vec<Value>> {
     let mut values = Vec::with_capacity(count);
     let mut state = false;
     loop {
-        let run = usize::try_from(bytes.unsigned()?).ok().filter(|run| *run <= count - values.len())?;
+        let run = usize::try_from(bytes.unsigned()?)
+            .ok()
+            .filter(|run| *run <= count - values.len())?;
         values.extend(std::iter::repeat_n(Value::Bool(state), run));
         if values.len() == count {
             return Some(values);
@@ -252,14 +264,17 @@ fn as_decimals(numbers: &[f64], decimals: u8, back: fn(f64) -> f64) -> Option<Ve
         .map(|number| {
             let whole = (number * tens).round();
             // Up to 2^52 every whole number is a double of its own; minus zero is not a whole number.
-            let exact = whole.abs() < 4_503_599_627_370_496.0 && back(whole / tens).to_bits() == number.to_bits();
+            let exact =
+                whole.abs() < 4_503_599_627_370_496.0 && back(whole / tens).to_bits() == number.to_bits();
             exact.then_some(whole as i64)
         })
         .collect()
 }
 
 fn unpack_decimals(bytes: &mut Bytes<'_>, count: usize, back: impl Fn(f64) -> f64) -> Option<Vec<Value>> {
-    let tens = 10_f64.powi(i32::from(bytes.byte().filter(|decimals| *decimals <= MOST_DECIMALS)?));
+    let tens = 10_f64.powi(i32::from(
+        bytes.byte().filter(|decimals| *decimals <= MOST_DECIMALS)?,
+    ));
     let mut number = 0_i64;
     (0..count)
         .map(|_| {
@@ -332,10 +347,13 @@ mod tests {
     fn what_hardly_changes_takes_hardly_any_room() {
         assert!(packed_per_sample((0..600).map(|second| Value::Bool(second / 300 == 1))) < 0.05);
         assert!(packed_per_sample((0..600).map(|_| Value::Number(0.469))) < 0.1);
-        let noisy = (0..600_u32).map(|second| Value::Number(f64::from(second.wrapping_mul(2_654_435_761) >> 29) / 1000.0));
+        let noisy = (0..600_u32)
+            .map(|second| Value::Number(f64::from(second.wrapping_mul(2_654_435_761) >> 29) / 1000.0));
         assert!(packed_per_sample(noisy) < 1.0);
         let single = (0..600_u32).map(|second| {
-            Value::Number(f64::from((f64::from(second.wrapping_mul(2_654_435_761) >> 28) / 100.0) as f32))
+            Value::Number(f64::from(
+                (f64::from(second.wrapping_mul(2_654_435_761) >> 28) / 100.0) as f32,
+            ))
         });
         assert!(packed_per_sample(single) < 1.2);
     }

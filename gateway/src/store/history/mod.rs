@@ -1,15 +1,32 @@
 //! `history.db`: every batch that was read, good or not, for trends with no server at all.
+//!
+//! The newest minutes are kept as they were read; what is older is packed by slots of ten minutes, a column a point. `row` is a batch as
+//! it is first kept, `column` a packed one, `summary` what a slot says without being unpacked.
 
+mod column;
+mod pack;
+mod reader;
+mod row;
+mod summary;
+mod varint;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use model::{Batch, Dense, DeviceIndex, Doubt, Missing, PointId, Reading, Site, Value};
-use rusqlite::{OptionalExtension, params};
+use model::{Batch, Dense, DeviceIndex, PointId, Site};
+use rusqlite::params;
 
-use crate::store::StoreError;
-use crate::store::database::{Database, Durability, nanoseconds, timestamp};
+use super::StoreError;
+use super::database::{Database, Durability, is_spoiled, move_aside, nanoseconds};
+
+pub use reader::{HistoryReader, Piece, Recorded, Trend};
+pub use summary::Summary;
 
 const STEPS: &[&str] = &[include_str!("../migrations/history_1.sql")];
+
+/// A slot's length: so long a stretch is packed together.
+pub const SLOT_NANOSECONDS: i64 = 600 * 1_000_000_000;
 
 /// The writer of `history.db`. On disk a series has a number of the file's own, so that a changed site keeps its history.
 pub struct HistoryWriter {
@@ -17,17 +34,40 @@ pub struct HistoryWriter {
     path: PathBuf,
     devices: Dense<DeviceIndex, i64>,
     series: Dense<PointId, u32>,
+    /// Which slots of which devices have rows that are not packed, by slot.
+    unpacked: BTreeSet<(i64, i64)>,
 }
 
 impl HistoryWriter {
-    /// Opens or creates the file in a data folder, for a site's devices and points.
+    /// Opens or creates the file in a data folder, for a site's devices and points. A spoiled one is moved aside and begun anew; then
+    /// where it is now is given, too.
     ///
     /// # Errors
     /// The file cannot be opened or written.
-    pub fn open(data: &Path, site: &Site) -> Result<Self, StoreError> {
+    pub fn open(data: &Path, site: &Site, now: Timestamp) -> Result<(Self, Option<PathBuf>), StoreError> {
         let path = data.join("history.db");
-        let mut database = Database::open(&path, Durability::Full, STEPS)?;
-        let (devices, series) = database.transact(|transaction| {
+        match Self::open_file(&path, site) {
+            Err(error) if is_spoiled(&error) => {
+                let aside = aside(&path, now)?;
+                Ok((Self::open_file(&path, site)?, Some(aside)))
+            }
+            opened => opened.map(|writer| (writer, None)),
+        }
+    }
+
+    /// Moves the spoiled file aside, begins it anew, and returns where the old one is.
+    ///
+    /// # Errors
+    /// No new file can be made.
+    pub fn begin_anew(&mut self, site: &Site, now: Timestamp) -> Result<PathBuf, StoreError> {
+        let aside = aside(&self.path, now)?;
+        *self = Self::open_file(&self.path, site)?;
+        Ok(aside)
+    }
+
+    fn open_file(path: &Path, site: &Site) -> Result<Self, StoreError> {
+        let mut database = Database::open(path, Durability::Full, STEPS)?;
+        let (devices, series, unpacked) = database.transact(|transaction| {
             let mut devices = Dense::default();
             let mut series = Dense::default();
             for device in site.devices.values() {
@@ -36,13 +76,18 @@ impl HistoryWriter {
                     series.push(id_of_series(transaction, &device.id, &point.name)?);
                 }
             }
-            Ok((devices, series))
+            let unpacked = transaction
+                .prepare("SELECT DISTINCT at / ?1, device FROM batches")?
+                .query_map(params![SLOT_NANOSECONDS], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok((devices, series, unpacked))
         })?;
         Ok(Self {
             database,
-            path,
+            path: path.to_owned(),
             devices,
             series,
+            unpacked,
         })
     }
 
@@ -51,9 +96,7 @@ impl HistoryWriter {
     /// # Errors
     /// The file cannot be opened.
     pub fn reader(&self) -> Result<HistoryReader, StoreError> {
-        Ok(HistoryReader {
-            database: Database::open_reader(&self.path)?,
-        })
+        HistoryReader::open(&self.path)
     }
 
     /// Writes batches; they are on the disk when this returns. The same device and time again replaces.
@@ -62,22 +105,52 @@ impl HistoryWriter {
     /// They could not be written; none of them is.
     pub fn put<'batch>(
         &mut self,
-        batches: impl IntoIterator<Item = &'batch Batch>,
+        batches: impl IntoIterator<Item = &'batch Batch> + Clone,
     ) -> Result<(), StoreError> {
         let (devices, series) = (&self.devices, &self.series);
         let mut body = Vec::new();
+        let rows = batches.clone().into_iter();
         self.database.transact(|transaction| {
             let mut insert = transaction
                 .prepare_cached("INSERT OR REPLACE INTO batches (device, at, body) VALUES (?1, ?2, ?3)")?;
-            for batch in batches {
+            for batch in rows {
                 body.clear();
                 for sample in &batch.samples {
-                    encode(&mut body, *series.at(sample.point), &sample.reading);
+                    row::encode(&mut body, *series.at(sample.point), &sample.reading);
                 }
-                insert.execute(params![*devices.at(batch.device), nanoseconds(batch.at), body])?;
+                insert.execute(params![devices.at(batch.device), nanoseconds(batch.at), body])?;
             }
             Ok(())
-        })
+        })?;
+        for batch in batches {
+            self.unpacked.insert((
+                nanoseconds(batch.at).div_euclid(SLOT_NANOSECONDS),
+                *self.devices.at(batch.device),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Packs slots that ended before `before`, at most so many of them; returns how many.
+    ///
+    /// # Errors
+    /// The file cannot be written; what was not packed stays as it was.
+    pub fn pack(&mut self, before: Timestamp, at_most: usize) -> Result<usize, StoreError> {
+        let current = nanoseconds(before).div_euclid(SLOT_NANOSECONDS);
+        let due: Vec<_> = self
+            .unpacked
+            .range(..(current, i64::MIN))
+            .take(at_most)
+            .copied()
+            .collect();
+        self.database.transact(|transaction| {
+            due.iter()
+                .try_for_each(|(slot, device)| pack::pack_slot(transaction, *device, *slot))
+        })?;
+        for slot in &due {
+            self.unpacked.remove(slot);
+        }
+        Ok(due.len())
     }
 
     /// Removes what is older than `before`, and the oldest while the file has more than `bytes` in use.
@@ -86,19 +159,46 @@ impl HistoryWriter {
     /// The file cannot be written.
     pub fn prune(&mut self, before: Timestamp, bytes: u64) -> Result<(), StoreError> {
         self.database.transact(|transaction| {
-            transaction.execute("DELETE FROM batches WHERE at < ?1", params![nanoseconds(before)])?;
+            remove_before(transaction, nanoseconds(before).div_euclid(SLOT_NANOSECONDS))?;
             while bytes_in_use(transaction)? > bytes {
-                let removed = transaction.execute(
-                    "DELETE FROM batches WHERE at <= (SELECT max(at) FROM (SELECT at FROM batches ORDER BY at LIMIT 20000))",
-                    [],
-                )?;
-                if removed == 0 {
+                let Some(oldest) = oldest_slot(transaction)? else {
                     break;
-                }
+                };
+                remove_before(transaction, oldest + 1)?;
             }
             Ok(())
         })
     }
+}
+
+fn aside(path: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
+    move_aside(path, now).map_err(|error| StoreError::Unreadable {
+        path: path.to_owned(),
+        what: "the spoiled history".to_owned(),
+        reason: format!("and it cannot be moved aside: {error}"),
+    })
+}
+
+fn remove_before(transaction: &rusqlite::Transaction<'_>, slot: i64) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM blocks WHERE slot < ?1", params![slot])?;
+    transaction.execute("DELETE FROM times WHERE slot < ?1", params![slot])?;
+    transaction.execute(
+        "DELETE FROM batches WHERE at < ?1",
+        params![slot.saturating_mul(SLOT_NANOSECONDS)],
+    )?;
+    Ok(())
+}
+
+fn oldest_slot(transaction: &rusqlite::Transaction<'_>) -> rusqlite::Result<Option<i64>> {
+    let packed: Option<i64> = transaction.query_row("SELECT min(slot) FROM blocks", [], |row| row.get(0))?;
+    if packed.is_some() {
+        return Ok(packed);
+    }
+    transaction.query_row(
+        "SELECT min(at) / ?1 FROM batches",
+        params![SLOT_NANOSECONDS],
+        |row| row.get(0),
+    )
 }
 
 fn bytes_in_use(transaction: &rusqlite::Transaction<'_>) -> rusqlite::Result<u64> {
@@ -128,210 +228,158 @@ fn id_of_series(transaction: &rusqlite::Transaction<'_>, device: &str, point: &s
         .query_row(params![device, point], |row| row.get(0))
 }
 
-/// A reader of `history.db`, beside its writer.
-pub struct HistoryReader {
-    database: Database,
-}
-
-/// One recorded reading.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recorded {
-    /// When it was read.
-    pub at: Timestamp,
-    /// What it said.
-    pub reading: Reading,
-}
-
-/// What of a point's history is asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Trend {
-    /// From this moment on …
-    pub from: Timestamp,
-    /// … up to and without this one.
-    pub to: Timestamp,
-    /// At most so many readings.
-    pub limit: usize,
-}
-
-impl HistoryReader {
-    /// The readings of a point in a window, oldest first; whether there are more than the limit is said by its being reached.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn readings(&self, device: &str, point: &str, trend: Trend) -> Result<Vec<Recorded>, StoreError> {
-        let mut readings = Vec::new();
-        self.each(device, point, trend, |recorded| {
-            readings.push(recorded);
-            readings.len() < trend.limit
-        })?;
-        Ok(readings)
-    }
-
-    /// Calls `take` for each reading of a point in a window, oldest first, until it says no.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn each(
-        &self,
-        device: &str,
-        point: &str,
-        trend: Trend,
-        mut take: impl FnMut(Recorded) -> bool,
-    ) -> Result<(), StoreError> {
-        self.database.run(|connection| {
-            let ids = connection
-                .prepare_cached(
-                    "SELECT d.id, s.id FROM devices AS d JOIN series AS s ON s.device = d.device WHERE d.device = ?1 AND s.point = ?2",
-                )?
-                .query_row(params![device, point], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?)))
-                .optional()?;
-            let Some((device, series)) = ids else { return Ok(()) };
-            let mut statement = connection
-                .prepare_cached("SELECT at, body FROM batches WHERE device = ?1 AND at >= ?2 AND at < ?3 ORDER BY at")?;
-            let mut rows = statement.query(params![device, nanoseconds(trend.from), nanoseconds(trend.to)])?;
-            while let Some(row) = rows.next()? {
-                let body = row.get_ref(1)?.as_blob().unwrap_or_default();
-                if let Some(reading) = find(body, series)
-                    && !take(Recorded { at: timestamp(row.get(0)?), reading })
-                {
-                    break;
-                }
-            }
-            Ok(())
-        })
-    }
-
-    /// When the oldest batch was read.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
-        let oldest: Option<i64> = self
-            .database
-            .run(|connection| connection.query_row("SELECT min(at) FROM batches", [], |row| row.get(0)))?;
-        Ok(oldest.map(timestamp))
-    }
-}
-
-// A sample on disk: the series' number (4 bytes, little-endian), a tag, and what the tag is followed by.
-const NUMBER: u8 = 0;
-const FALSE: u8 = 1;
-const TRUE: u8 = 2;
-const TEXT: u8 = 3;
-const DOUBTFUL: u8 = 16;
-const MISSING: u8 = 32;
-
-fn encode(body: &mut Vec<u8>, series: u32, reading: &Reading) {
-    body.extend_from_slice(&series.to_le_bytes());
-    match reading {
-        Reading::Good(value) => encode_value(body, 0, value),
-        Reading::Uncertain(value, Doubt::OutOfRange) => encode_value(body, DOUBTFUL, value),
-        Reading::Missing(missing) => {
-            let (code, detail) = match missing {
-                Missing::NotReadYet => (0, 0),
-                Missing::NoAnswer => (1, 0),
-                Missing::Refused(code) => (2, *code),
-                Missing::NoValue => (3, 0),
-                Missing::Malformed => (4, 0),
-                Missing::Absent => (5, 0),
-            };
-            body.extend_from_slice(&[MISSING + code, detail]);
-        }
-    }
-}
-
-fn encode_value(body: &mut Vec<u8>, quality: u8, value: &Value) {
-    match value {
-        Value::Number(number) => {
-            body.push(quality + NUMBER);
-            body.extend_from_slice(&number.to_le_bytes());
-        }
-        Value::Bool(state) => body.push(quality + if *state { TRUE } else { FALSE }),
-        Value::Text(text) => {
-            let bytes = text.as_bytes();
-            let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
-            body.push(quality + TEXT);
-            body.extend_from_slice(&length.to_le_bytes());
-            body.extend_from_slice(bytes.get(..usize::from(length)).unwrap_or(bytes));
-        }
-    }
-}
-
-/// The reading of one series in a batch's body; `None` if it is not there, or the body is spoiled from there on.
-fn find(mut body: &[u8], series: u32) -> Option<Reading> {
-    loop {
-        let (id, rest) = body.split_first_chunk::<4>()?;
-        let (reading, rest) = decode(rest)?;
-        if u32::from_le_bytes(*id) == series {
-            return Some(reading);
-        }
-        body = rest;
-    }
-}
-
-fn decode(body: &[u8]) -> Option<(Reading, &[u8])> {
-    let (tag, rest) = body.split_first()?;
-    if *tag >= MISSING {
-        let (detail, rest) = rest.split_first()?;
-        let missing = match tag - MISSING {
-            0 => Missing::NotReadYet,
-            1 => Missing::NoAnswer,
-            2 => Missing::Refused(*detail),
-            3 => Missing::NoValue,
-            4 => Missing::Malformed,
-            5 => Missing::Absent,
-            _ => return None,
-        };
-        return Some((Reading::Missing(missing), rest));
-    }
-    let (value, rest) = match tag % DOUBTFUL {
-        NUMBER => {
-            let (bytes, rest) = rest.split_first_chunk::<8>()?;
-            (Value::Number(f64::from_le_bytes(*bytes)), rest)
-        }
-        FALSE => (Value::Bool(false), rest),
-        TRUE => (Value::Bool(true), rest),
-        TEXT => {
-            let (length, rest) = rest.split_first_chunk::<2>()?;
-            let (bytes, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
-            (Value::Text(String::from_utf8_lossy(bytes).into()), rest)
-        }
-        _ => return None,
-    };
-    let reading = if *tag >= DOUBTFUL {
-        Reading::Uncertain(value, Doubt::OutOfRange)
-    } else {
-        Reading::Good(value)
-    };
-    Some((reading, rest))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_site::one_fire_main;
+    use model::{Missing, Reading, Sample, Value};
+
+    fn at(seconds: i64) -> Timestamp {
+        // The beginning of a slot, so that the tests can count from it.
+        Timestamp::from_second(2_991_667 * 600 + seconds).unwrap()
+    }
+
+    fn batch(seconds: i64, pressure: Reading) -> Batch {
+        let samples = vec![
+            Sample {
+                point: PointId(0),
+                reading: pressure,
+            },
+            Sample {
+                point: PointId(1),
+                reading: Reading::Good(Value::Bool(seconds % 2 == 0)),
+            },
+        ];
+        Batch {
+            device: DeviceIndex(0),
+            at: at(seconds),
+            samples,
+        }
+    }
+
+    fn pressure(second: i64) -> Reading {
+        match second % 50 {
+            49 => Reading::Missing(Missing::NoAnswer),
+            part => Reading::Good(Value::Number((400 + part) as f64 / 1000.0)),
+        }
+    }
+
+    fn open(folder: &Path) -> HistoryWriter {
+        HistoryWriter::open(folder, &one_fire_main(), at(0)).unwrap().0
+    }
 
     #[test]
-    fn every_kind_of_reading_is_read_back_as_it_was() {
-        let readings = [
-            Reading::Good(Value::Number(-0.153)),
-            Reading::Good(Value::Bool(true)),
-            Reading::Good(Value::Bool(false)),
-            Reading::Good(Value::Text("检修".into())),
-            Reading::Uncertain(Value::Number(9.9), Doubt::OutOfRange),
-            Reading::Missing(Missing::NoAnswer),
-            Reading::Missing(Missing::Refused(0x0B)),
-            Reading::Missing(Missing::Absent),
-        ];
-        let mut body = Vec::new();
-        for (series, reading) in (7..).zip(&readings) {
-            encode(&mut body, series, reading);
+    fn a_spoiled_history_is_moved_aside_and_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("history.db"), [0xA5; 9000]).unwrap();
+        let (mut writer, aside) = HistoryWriter::open(folder.path(), &one_fire_main(), at(0)).unwrap();
+        assert!(aside.unwrap().exists());
+        writer.put([&batch(0, pressure(0))]).unwrap();
+    }
+
+    fn trend(from: i64, to: i64) -> Trend {
+        Trend {
+            from: at(from),
+            to: at(to),
+            coarse: false,
         }
-        for (series, reading) in (7..).zip(&readings) {
-            assert_eq!(find(&body, series).as_ref(), Some(reading));
+    }
+
+    fn seconds_and_readings(reader: &HistoryReader, trend: Trend) -> Vec<(i64, Reading)> {
+        let mut read = Vec::new();
+        reader
+            .each("fire-main-1", "main_pressure", trend, |piece| {
+                if let Piece::Reading(recorded) = piece {
+                    read.push((recorded.at.duration_since(at(0)).as_secs(), recorded.reading));
+                }
+                true
+            })
+            .unwrap();
+        read
+    }
+
+    #[test]
+    fn packing_changes_nothing_that_a_reader_sees() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path());
+        let reader = writer.reader().unwrap();
+        let written: Vec<_> = (0..1500).map(|second| (second, pressure(second))).collect();
+        for (second, reading) in &written {
+            writer.put([&batch(*second, reading.clone())]).unwrap();
         }
-        assert_eq!(find(&body, 99), None);
-        for length in 0..body.len() {
-            find(body.get(..length).unwrap(), 99);
+        assert_eq!(seconds_and_readings(&reader, trend(0, 9999)), written);
+        assert_eq!(
+            writer.pack(at(1500), 10).unwrap(),
+            2,
+            "the third slot is not over"
+        );
+        assert_eq!(seconds_and_readings(&reader, trend(0, 9999)), written);
+        assert_eq!(
+            seconds_and_readings(&reader, trend(550, 1250)),
+            written[550..1250]
+        );
+    }
+
+    #[test]
+    fn a_late_batch_joins_the_slot_that_was_packed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path());
+        let reader = writer.reader().unwrap();
+        for second in (0..600).filter(|second| *second != 300) {
+            writer.put([&batch(second, pressure(second))]).unwrap();
         }
+        writer.pack(at(700), 10).unwrap();
+        writer.put([&batch(300, pressure(300))]).unwrap();
+        let written: Vec<_> = (0..600).map(|second| (second, pressure(second))).collect();
+        assert_eq!(seconds_and_readings(&reader, trend(0, 9999)), written);
+        assert_eq!(writer.pack(at(700), 10).unwrap(), 1);
+        assert_eq!(seconds_and_readings(&reader, trend(0, 9999)), written);
+    }
+
+    #[test]
+    fn a_slot_says_its_mean_and_ends_without_being_unpacked() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path());
+        for second in 0..600 {
+            writer.put([&batch(second, pressure(second))]).unwrap();
+        }
+        writer.pack(at(700), 10).unwrap();
+        let mut pieces = Vec::new();
+        let coarse = Trend {
+            coarse: true,
+            ..trend(0, 600)
+        };
+        let reader = writer.reader().unwrap();
+        reader
+            .each("fire-main-1", "main_pressure", coarse, |piece| {
+                pieces.push(piece);
+                true
+            })
+            .unwrap();
+        let [Piece::Slot(slot_at, summary)] = pieces.as_slice() else {
+            panic!("{pieces:?}")
+        };
+        assert_eq!(
+            (*slot_at, summary.count, summary.low, summary.high),
+            (at(0), 588, Some(0.4), Some(0.448))
+        );
+    }
+
+    #[test]
+    fn what_is_too_old_or_too_much_is_removed_oldest_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = open(folder.path());
+        for second in 0..1800 {
+            writer.put([&batch(second, pressure(second))]).unwrap();
+        }
+        writer.pack(at(1800), 10).unwrap();
+        writer.prune(at(600), u64::MAX).unwrap();
+        let reader = writer.reader().unwrap();
+        assert_eq!(
+            seconds_and_readings(&reader, trend(0, 9999)).first().unwrap().0,
+            600
+        );
+        writer.prune(at(0), 0).unwrap();
+        assert_eq!(seconds_and_readings(&reader, trend(0, 9999)), []);
     }
 }

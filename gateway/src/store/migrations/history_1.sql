@@ -10,10 +10,31 @@ CREATE TABLE devices (
     device  TEXT NOT NULL UNIQUE
 ) STRICT;
 
+-- The newest minutes, as they were read: one row a batch.
 CREATE TABLE batches (
     device  INTEGER NOT NULL,
     at      INTEGER NOT NULL,
     body    BLOB NOT NULL,
     PRIMARY KEY (device, at)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX batches_by_time ON batches (at);
+
+-- What is older, packed by slots of ten minutes: a device's times, and a column for each of its points.
+CREATE TABLE times (
+    device  INTEGER NOT NULL,
+    slot    INTEGER NOT NULL,
+    body    BLOB NOT NULL,
+    PRIMARY KEY (device, slot)
+) STRICT, WITHOUT ROWID;
+
+-- By slot first: new rows go to the end, and old ones are removed together.
+CREATE TABLE blocks (
+    slot     INTEGER NOT NULL,
+    series   INTEGER NOT NULL,
+    count    INTEGER NOT NULL,
+    sum      REAL NOT NULL,
+    low      REAL,
+    high     REAL,
+    quality  INTEGER NOT NULL,
+    body     BLOB NOT NULL,
+    PRIMARY KEY (slot, series)
+) STRICT, WITHOUT ROWID;

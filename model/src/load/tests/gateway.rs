@@ -188,14 +188,14 @@ fn a_brokers_keys() {
 
 #[test]
 fn more_connections_than_a_site_can_have_are_told_once() {
-    let more: String = (0..1_500)
-        .map(|number| format!("[connections.c{number}]\nurl = \"mqtt://h\"\n"))
+    let more: String = (0..10_010)
+        .map(|number| format!("[connections.c{number}]\nurl = \"modbus+tcp://h\"\n"))
         .collect();
     check(
         FILE,
         "",
         &more,
-        &["gateway.toml:2004:14: a site has at most 1000 connections"],
+        &["gateway.toml:20004:14: a site has at most 10000 connections"],
     );
 }
 
@@ -258,10 +258,18 @@ fn where_telemetry_goes() {
     );
     influxdb(
         "url = \"https://h\"\norg = \"o\"\nbucket = \"b\"\nuser = \"u\"\n",
+        &["gateway.toml:12:8: `influxdb.user`: version 2 has no users: write `token`, or `version = 1`"],
+    );
+    influxdb("url = \"https://h/prefix\"\norg = \"o\"\nbucket = \"b\"\n", &[]);
+    influxdb(
+        "url = \"http://h/prefix\"\norg = \"o\"\nbucket = \"b\"\nca_file = \"ca.pem\"\n",
         &[
-            "gateway.toml:9:7: `influxdb.url`: `https://` is not supported yet with version 2: use `http://`, or `version = 1`",
-            "gateway.toml:12:8: `influxdb.user`: version 2 has no users: write `token`, or `version = 1`",
+            "gateway.toml:9:7: `influxdb.url`: a path may follow host and port with version 1 or `https://` only: write `http://host:port`",
         ],
+    );
+    influxdb(
+        "url = \"http://h\"\norg = \"o\"\nbucket = \"b\"\nca_file = \"ca.pem\"\n",
+        &["gateway.toml:12:11: `influxdb.ca_file`: only an `https://` url has certificates"],
     );
     influxdb(
         "url = \"http://u:secret@h\"\nversion = 1\nbucket = \"b/\"\ntoken = \"t\"\n",
@@ -321,6 +329,8 @@ fn whom_it_tells() {
         FILE,
         "",
         "[mqtt]\n",
-        &["gateway.toml:8:2: unknown key `mqtt`; known here: connections, influxdb, listen, notify, site"],
+        &[
+            "gateway.toml:8:2: unknown key `mqtt`; known here: connections, destinations, influxdb, listen, notify, site",
+        ],
     );
 }

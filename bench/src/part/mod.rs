@@ -1,0 +1,94 @@
+//! What is measured: one file a part.
+
+mod capacity;
+mod driver;
+mod latency;
+mod load;
+mod mqtt;
+mod outage;
+mod poller;
+mod profile;
+mod rule;
+mod scale;
+mod slow;
+
+use clap::ValueEnum;
+
+use crate::figures::Figures;
+use crate::setting::Setting;
+use crate::trouble::Outcome;
+
+/// A part of the benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// What judging a rule costs.
+    Rules,
+    /// Our driver's best rate beside a bare socket loop's.
+    Driver,
+    /// 1,000 devices polled each second, beside a minimal poller.
+    Load,
+    /// Ten and twenty times that.
+    Capacity,
+    /// From a device's answer to the database.
+    Latency,
+    /// Devices that are slow, or silent.
+    Slow,
+    /// 5,000 devices beside 100.
+    Scale,
+    /// How fast the outbox is emptied after an outage.
+    Outage,
+    /// Messages of an MQTT broker, beside a bare consumer.
+    Mqtt,
+    /// Draws where the gateway's time goes (needs `perf`).
+    Profile,
+}
+
+impl Part {
+    /// All but the profile.
+    pub const USUAL: [Self; 9] = [
+        Self::Rules,
+        Self::Driver,
+        Self::Load,
+        Self::Capacity,
+        Self::Latency,
+        Self::Slow,
+        Self::Scale,
+        Self::Outage,
+        Self::Mqtt,
+    ];
+
+    /// Its name on the command line and in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rules => "rules",
+            Self::Driver => "driver",
+            Self::Load => "load",
+            Self::Capacity => "capacity",
+            Self::Latency => "latency",
+            Self::Slow => "slow",
+            Self::Scale => "scale",
+            Self::Outage => "outage",
+            Self::Mqtt => "mqtt",
+            Self::Profile => "profile",
+        }
+    }
+
+    /// Measures it.
+    ///
+    /// # Errors
+    /// Something that it needs does not start, or ends.
+    pub fn measure(self, setting: &Setting, figures: &mut Figures) -> Outcome<()> {
+        match self {
+            Self::Rules => rule::measure(setting, figures),
+            Self::Driver => driver::measure(setting, figures),
+            Self::Load => load::measure(setting, figures),
+            Self::Capacity => capacity::measure(setting, figures),
+            Self::Latency => latency::measure(setting, figures),
+            Self::Slow => slow::measure(setting, figures),
+            Self::Scale => scale::measure(setting, figures),
+            Self::Outage => outage::measure(setting, figures),
+            Self::Mqtt => mqtt::measure(setting, figures),
+            Self::Profile => profile::draw(setting),
+        }
+    }
+}

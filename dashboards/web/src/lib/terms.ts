@@ -1,0 +1,89 @@
+// The facility's own terms in both languages: classes, rows of the service standard, reasons, steps.
+import type { Lang, Text } from '../api/types';
+import { say } from './words';
+
+const CLASS_NAMES: Record<string, Text> = {
+  fire_water: { zh: '消防供水', en: 'Fire water' },
+  water_supply: { zh: '二次供水', en: 'Water supply' },
+  elevator: { zh: '电梯', en: 'Elevators' },
+  power: { zh: '供配电', en: 'Power' },
+  lighting: { zh: '公共照明', en: 'Lighting' },
+  drainage: { zh: '排水排污', en: 'Drainage' },
+  low_current: { zh: '弱电', en: 'Low current' },
+  lightning: { zh: '避雷', en: 'Lightning' },
+};
+
+/** A class's name; a site's own class shows its id. */
+export const className = (name: string, lang: Lang): string => CLASS_NAMES[name]?.[lang] ?? name;
+
+const STANDARD_NAMES: Record<string, Text> = {
+  'urgent-repair': { zh: '急修', en: 'Urgent repair' },
+  'fire-water': { zh: '消防供水', en: 'Fire water' },
+  elevator: { zh: '电梯一般故障', en: 'Elevator, ordinary fault' },
+  'elevator-entrapment': { zh: '电梯困人', en: 'Passengers trapped' },
+  power: { zh: '供电一般故障', en: 'Power, ordinary fault' },
+  'water-supply': { zh: '供水一般故障', en: 'Water supply, ordinary fault' },
+  drainage: { zh: '排水排污', en: 'Drainage' },
+  lighting: { zh: '照明一般故障', en: 'Lighting, ordinary fault' },
+  'lighting-complex': { zh: '照明复杂故障', en: 'Lighting, complex fault' },
+  'general-fault': { zh: '一般故障', en: 'General fault' },
+  'repair-report': { zh: '报事报修', en: 'Repair report' },
+  complaint: { zh: '一般投诉', en: 'Complaint' },
+  'complaint-severe': { zh: '严重投诉', en: 'Severe complaint' },
+  planned: { zh: '计划工作', en: 'Planned work' },
+};
+
+export const STANDARDS = Object.keys(STANDARD_NAMES).filter((id) => id !== 'planned');
+
+/** A row of the service standard by name; a site's own row shows its id. */
+export const standardName = (id: string, lang: Lang): string => STANDARD_NAMES[id]?.[lang] ?? id;
+
+const REASONS: Record<string, Text> = {
+  no_answer: { zh: '无应答', en: 'no answer' },
+  refused: { zh: '设备拒绝', en: 'refused by the device' },
+  out_of_range: { zh: '超出量程', en: 'out of range' },
+  no_value: { zh: '设备没有给值', en: 'the device gives no value' },
+  malformed: { zh: '应答格式不对', en: 'the answer is malformed' },
+  absent: { zh: '消息里没有这个值', en: 'not in the message' },
+  not_read_yet: { zh: '还没读到', en: 'not read yet' },
+  out_of_service: { zh: '停用', en: 'out of service' },
+};
+
+/** Why a reading is not good; a reason that is not known here is shown as the gateway says it. */
+export function reasonWords(reason: string | null, lang: Lang): string {
+  if (reason === null) return say(lang, 'unknown');
+  const exact = REASONS[reason] ?? REASONS[reason.replace(/[\s-]+/g, '_').toLowerCase()];
+  const kind = /^(refused)\D+(\d+)/.exec(reason);
+  if (kind) return `${REASONS['refused']?.[lang] ?? ''} (${kind[2] ?? ''})`;
+  return exact?.[lang] ?? reason;
+}
+
+const STEPS: Record<string, Text> = {
+  opened: { zh: '开单', en: 'opened' },
+  accepted: { zh: '接单', en: 'accepted' },
+  arrived: { zh: '到场', en: 'arrived' },
+  resolved: { zh: '报修复', en: 'resolved' },
+  closed: { zh: '关闭', en: 'closed' },
+  waiting: { zh: '等配件', en: 'waiting for parts' },
+  resumed: { zh: '继续', en: 'resumed' },
+  reopened: { zh: '重新打开', en: 'reopened' },
+  cancelled: { zh: '取消', en: 'cancelled' },
+  assigned: { zh: '指派', en: 'assigned' },
+  comment: { zh: '备注', en: 'note' },
+  condition_normal: { zh: '报警恢复', en: 'alarm cleared' },
+  condition_back: { zh: '再次报警', en: 'alarm came back' },
+  overdue_respond: { zh: '响应超时', en: 'response overdue' },
+  overdue_arrive: { zh: '到场超时', en: 'arrival overdue' },
+  overdue_resolve: { zh: '修复超时', en: 'repair overdue' },
+};
+
+/** What a step of a ticket's history was; one that is not known here is shown as the gateway says it. */
+export const stepWords = (what: string, lang: Lang): string => STEPS[what]?.[lang] ?? what;
+
+const DOERS: Record<string, Text> = {
+  gateway: { zh: '网关', en: 'the gateway' },
+  telemetry: { zh: '遥测', en: 'telemetry' },
+};
+
+/** Who did something: a person by name, the gateway and its telemetry in words. */
+export const doerWords = (by: string, lang: Lang): string => DOERS[by]?.[lang] ?? by;

@@ -1,0 +1,241 @@
+//! The gateway's own sight: looks at how storing, delivering and the clock go, and says it to the desk as levels.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use metrics::counter;
+use model::Text;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::alarms::Level;
+use crate::desk::{DeskHandle, OwnLevel, OwnRule};
+use crate::telemetry::{DeliveryStand, Trouble};
+
+/// How often it looks.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// A database that takes nothing for so long is late: shorter outages mend themselves out of the outbox.
+const LATE_AFTER: SignedDuration = SignedDuration::from_mins(10);
+/// A difference between the system's clock and the time that has really passed is a step, not drift, from here on.
+const STEP: SignedDuration = SignedDuration::from_secs(2);
+/// A step is shown for so long.
+const STEP_SHOWN: SignedDuration = SignedDuration::from_mins(5);
+
+/// What the gateway looks at.
+pub struct Sight {
+    /// How each delivery goes, by name.
+    pub deliveries: Vec<(Arc<str>, Arc<Mutex<DeliveryStand>>)>,
+    /// Why telemetry is not stored.
+    pub storage: Vec<Trouble>,
+    /// When the newest sample of before the start was read.
+    pub recorded_until: Option<Timestamp>,
+    /// Where levels go.
+    pub desk: DeskHandle,
+}
+
+impl Sight {
+    /// Looks until it is told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut clock = Clock::new(Instant::now(), Timestamp::now());
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            let now = Timestamp::now();
+            if let Some(step) = clock.look(Instant::now(), now) {
+                counter!("facility_clock_steps_total").increment(1);
+                warn!(
+                    seconds = step.as_secs_f64(),
+                    "the system's clock was set while the gateway ran"
+                );
+            }
+            let stand =
+                |stand: &Mutex<DeliveryStand>| stand.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let deliveries: Vec<_> = self
+                .deliveries
+                .iter()
+                .map(|(name, it)| (name.as_ref(), stand(it)))
+                .collect();
+            let storage = self.storage.iter().find_map(Trouble::reason);
+            self.desk.own(denied(&deliveries));
+            self.desk.own(late(&deliveries, now));
+            self.desk.own(level(
+                OwnRule::StorageRefused,
+                storage,
+                "数据无法存盘",
+                "Telemetry is not stored",
+            ));
+            self.desk.own(behind(self.recorded_until, now));
+            self.desk.own(clock.level(now));
+        }
+    }
+}
+
+/// Whether a database does not know us.
+fn denied(deliveries: &[(&str, DeliveryStand)]) -> OwnLevel {
+    let reason = deliveries
+        .iter()
+        .find(|(_, stand)| stand.denied)
+        .map(|(name, stand)| told(name, stand));
+    level(
+        OwnRule::TelemetryDenied,
+        reason,
+        "数据库拒绝写入",
+        "The database refuses us",
+    )
+}
+
+/// Whether a database has taken nothing for too long.
+fn late(deliveries: &[(&str, DeliveryStand)], now: Timestamp) -> OwnLevel {
+    let is_late = |stand: &DeliveryStand| {
+        !stand.denied
+            && stand
+                .failing_since
+                .is_some_and(|since| now.duration_since(since) >= LATE_AFTER)
+    };
+    let reason = deliveries
+        .iter()
+        .find(|(_, stand)| is_late(stand))
+        .map(|(name, stand)| told(name, stand));
+    level(
+        OwnRule::TelemetryLate,
+        reason,
+        "数据未能送达数据库",
+        "Telemetry does not reach the database",
+    )
+}
+
+fn told(name: &str, stand: &DeliveryStand) -> String {
+    format!("{name}: {}", stand.error.as_deref().unwrap_or("no answer"))
+}
+
+/// Whether the clock is behind what was recorded before the start: then it was wrong before, or is now.
+fn behind(recorded_until: Option<Timestamp>, now: Timestamp) -> OwnLevel {
+    let reason = recorded_until.filter(|until| now.duration_since(*until) < -STEP);
+    let reason = reason.map(|until| format!("{now} < {until}"));
+    level(
+        OwnRule::ClockBehind,
+        reason,
+        "系统时钟落后于已有记录",
+        "The system's clock is behind what was recorded",
+    )
+}
+
+fn level(rule: OwnRule, reason: Option<String>, zh: &str, en: &str) -> OwnLevel {
+    let level = if reason.is_some() {
+        Level::Holds
+    } else {
+        Level::Clear
+    };
+    let reason = reason.unwrap_or_default();
+    OwnLevel {
+        rule,
+        level,
+        summary: Text::new(format!("{zh}：{reason}"), format!("{en}: {reason}")),
+    }
+}
+
+/// The system's clock beside one that cannot be set.
+struct Clock {
+    steady: Instant,
+    system: Timestamp,
+    stepped: Option<(Timestamp, SignedDuration)>,
+}
+
+impl Clock {
+    fn new(steady: Instant, system: Timestamp) -> Self {
+        Self {
+            steady,
+            system,
+            stepped: None,
+        }
+    }
+
+    /// Looks at both; gives the step, if the system's was set since the last look.
+    fn look(&mut self, steady: Instant, system: Timestamp) -> Option<SignedDuration> {
+        let passed =
+            SignedDuration::try_from(steady.duration_since(self.steady)).unwrap_or(SignedDuration::MAX);
+        let step = system.duration_since(self.system) - passed;
+        (self.steady, self.system) = (steady, system);
+        let step = (step.abs() >= STEP).then_some(step);
+        if let Some(step) = step {
+            self.stepped = Some((system, step));
+        }
+        step
+    }
+
+    fn level(&self, now: Timestamp) -> OwnLevel {
+        let recent = self
+            .stepped
+            .filter(|(at, _)| now.duration_since(*at).abs() < STEP_SHOWN);
+        let reason = recent.map(|(at, step)| format!("{:+.1} s, {at}", step.as_secs_f64()));
+        level(
+            OwnRule::ClockSet,
+            reason,
+            "系统时钟被调整",
+            "The system's clock was set",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + seconds).unwrap()
+    }
+
+    fn stand(denied: bool, failing_since: Option<i64>) -> DeliveryStand {
+        DeliveryStand {
+            denied,
+            failing_since: failing_since.map(at),
+            error: Some("401".into()),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_refused_token_is_told_at_once_and_an_outage_after_ten_minutes() {
+        assert_eq!(denied(&[("influxdb", stand(true, Some(0)))]).level, Level::Holds);
+        assert_eq!(denied(&[("influxdb", stand(false, Some(0)))]).level, Level::Clear);
+        assert_eq!(
+            late(&[("influxdb", stand(false, Some(0)))], at(599)).level,
+            Level::Clear
+        );
+        assert_eq!(
+            late(&[("influxdb", stand(false, Some(0)))], at(600)).level,
+            Level::Holds
+        );
+        assert_eq!(
+            late(&[("influxdb", stand(false, None))], at(9999)).level,
+            Level::Clear
+        );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_told_for_a_while_and_drift_is_not() {
+        let steady = Instant::now();
+        let mut clock = Clock::new(steady, at(0));
+        assert_eq!(clock.look(steady + Duration::from_secs(2), at(3)), None);
+        assert_eq!(
+            clock.look(steady + Duration::from_secs(4), at(3605)),
+            Some(SignedDuration::from_secs(3600))
+        );
+        assert_eq!(clock.level(at(3700)).level, Level::Holds);
+        assert_eq!(clock.level(at(3605 + 300)).level, Level::Clear);
+        assert_eq!(
+            clock.look(steady + Duration::from_secs(6), at(0)),
+            Some(SignedDuration::from_secs(-3607))
+        );
+    }
+
+    #[test]
+    fn a_clock_behind_what_was_recorded_is_told_until_it_has_caught_up() {
+        assert_eq!(behind(Some(at(100)), at(0)).level, Level::Holds);
+        assert_eq!(behind(Some(at(100)), at(99)).level, Level::Clear);
+        assert_eq!(behind(None, at(0)).level, Level::Clear);
+    }
+}

@@ -1,0 +1,71 @@
+//! What the readings of a stretch of time say together: how many good numbers, their sum and ends, and the best quality.
+
+use model::Reading;
+
+/// The readings of a stretch, put together; a state counts as 0 or 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// How many good readings have a number.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// The lowest of them.
+    pub low: Option<f64>,
+    /// The highest of them.
+    pub high: Option<f64>,
+    /// The best quality of all readings: 0 good, 1 uncertain, 2 missing.
+    pub quality: u8,
+}
+
+impl Default for Summary {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            sum: 0.0,
+            low: None,
+            high: None,
+            quality: 2,
+        }
+    }
+}
+
+impl Summary {
+    /// Adds a reading.
+    pub fn add(&mut self, reading: &Reading) {
+        let quality = match reading {
+            Reading::Good(_) => 0,
+            Reading::Uncertain(..) => 1,
+            Reading::Missing(_) => 2,
+        };
+        let number = reading.good().and_then(model::Value::as_number);
+        let one = Self {
+            count: u64::from(number.is_some()),
+            sum: number.unwrap_or(0.0),
+            low: number,
+            high: number,
+            quality,
+        };
+        self.join(&one);
+    }
+
+    /// Adds what another stretch says.
+    pub fn join(&mut self, other: &Self) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.low = ends(self.low, other.low, f64::min);
+        self.high = ends(self.high, other.high, f64::max);
+        self.quality = self.quality.min(other.quality);
+    }
+
+    /// The mean of the good numbers.
+    pub fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+}
+
+fn ends(one: Option<f64>, other: Option<f64>, choose: fn(f64, f64) -> f64) -> Option<f64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(choose(one, other)),
+        (one, other) => one.or(other),
+    }
+}

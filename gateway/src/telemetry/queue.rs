@@ -1,0 +1,132 @@
+//! A queue to a store's thread: groups of batches, bounded by how many batches wait in it.
+//!
+//! Groups, because waking a thread costs more than most of what it does with a batch.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use drivers::Receipt;
+use model::Batch;
+
+/// A batch on its way to a store, with the receipt that its sender waits for.
+pub type Taken = (Arc<Batch>, Option<Receipt>);
+
+/// Why batches were not taken.
+#[derive(Debug)]
+pub enum NotTaken {
+    /// Too many batches wait; here they are again.
+    Full(Vec<Taken>),
+    /// The thread has ended.
+    Stopped,
+}
+
+/// A queue's way in.
+pub struct QueueSender<T> {
+    queue: Sender<(T, usize)>,
+    waiting: Arc<AtomicUsize>,
+    bound: usize,
+}
+
+/// A queue's way out.
+pub struct QueueReceiver<T> {
+    queue: Receiver<(T, usize)>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// A queue in which at most so many batches wait.
+pub fn queue<T>(bound: usize) -> (QueueSender<T>, QueueReceiver<T>) {
+    let (sender, receiver) = channel();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let receiving = QueueReceiver {
+        queue: receiver,
+        waiting: Arc::clone(&waiting),
+    };
+    (
+        QueueSender {
+            queue: sender,
+            waiting,
+            bound,
+        },
+        receiving,
+    )
+}
+
+impl<T> Clone for QueueSender<T> {
+    fn clone(&self) -> Self {
+        Self {
+            queue: self.queue.clone(),
+            waiting: Arc::clone(&self.waiting),
+            bound: self.bound,
+        }
+    }
+}
+
+impl<T> QueueSender<T> {
+    /// Whether so many more batches may wait. Messages that are acknowledged when they are stored may always: those who send them
+    /// keep few of them under way, and would otherwise have them sent again only after a reconnection.
+    pub fn has_room(&self, group: &[Taken]) -> bool {
+        let unconfirmed = group.iter().filter(|(_, receipt)| receipt.is_none()).count();
+        unconfirmed == 0 || self.waiting.load(Ordering::Relaxed) + unconfirmed <= self.bound
+    }
+
+    /// Puts something in that has so many batches; whether somebody still takes things out.
+    pub fn put(&self, item: T, batches: usize) -> bool {
+        self.waiting.fetch_add(batches, Ordering::Relaxed);
+        self.queue.send((item, batches)).is_ok()
+    }
+}
+
+impl<T> QueueReceiver<T> {
+    /// Waits for the next; `None` once every way in is gone and everything was taken out.
+    pub fn next(&self) -> Option<T> {
+        self.queue.recv().ok().map(|taken| self.out(taken))
+    }
+
+    /// Waits for the next until a moment.
+    pub fn next_until(&self, until: Instant) -> Option<T> {
+        let wait = until
+            .saturating_duration_since(Instant::now())
+            .max(Duration::ZERO);
+        match self.queue.recv_timeout(wait) {
+            Ok(taken) => Some(self.out(taken)),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    fn out(&self, (item, batches): (T, usize)) -> T {
+        self.waiting.fetch_sub(batches, Ordering::Relaxed);
+        item
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use model::DeviceIndex;
+
+    fn group(count: usize, confirmed: bool) -> Vec<Taken> {
+        let batch = Arc::new(Batch {
+            device: DeviceIndex(0),
+            at: Timestamp::UNIX_EPOCH,
+            samples: Vec::new(),
+        });
+        (0..count)
+            .map(|_| (Arc::clone(&batch), confirmed.then(|| Receipt::new(|| {}))))
+            .collect()
+    }
+
+    #[test]
+    fn polls_are_refused_at_the_bound_and_messages_that_wait_for_a_receipt_are_not() {
+        let (sender, receiver) = queue(10);
+        assert!(sender.has_room(&group(10, false)));
+        assert!(!sender.has_room(&group(11, false)));
+        sender.put((), 10);
+        assert!(!sender.has_room(&group(1, false)));
+        assert!(sender.has_room(&group(1, true)));
+        receiver.next();
+        assert!(sender.has_room(&group(10, false)));
+    }
+}

@@ -1,0 +1,52 @@
+//! Room on the data folder's disk: the last of it is kept for what people do.
+
+use std::path::{Path, PathBuf};
+
+/// Telemetry is stored only while more than this is left, or a twentieth of a small disk: tickets need room when nothing else has any.
+const KEPT_BYTES: u64 = 64 << 20;
+const KEPT_SHARE: u64 = 20;
+
+/// The disk that a data folder is on.
+#[derive(Clone, Debug)]
+pub struct Room {
+    folder: PathBuf,
+}
+
+impl Room {
+    /// The disk of a folder.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// Why telemetry is not stored now, if there is too little room. A disk that does not say is taken to have room.
+    pub fn too_little(&self) -> Option<String> {
+        let disk = rustix::fs::statvfs(&self.folder).ok()?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let kept = kept(disk.f_blocks.saturating_mul(disk.f_frsize));
+        (free < kept).then(|| {
+            format!(
+                "only {} MiB are free on the disk of {}, and the last {} MiB are kept for tickets: free some",
+                free >> 20,
+                self.folder.display(),
+                kept >> 20
+            )
+        })
+    }
+}
+
+fn kept(total_bytes: u64) -> u64 {
+    KEPT_BYTES.min(total_bytes / KEPT_SHARE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_disk_keeps_64_mebibytes_and_a_small_one_a_twentieth() {
+        assert_eq!(kept(100 << 30), 64 << 20);
+        assert_eq!(kept(100 << 20), 5 << 20);
+    }
+}
