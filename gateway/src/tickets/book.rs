@@ -91,12 +91,6 @@ impl TicketBook {
         self.newest_of_alarm.retain(|_, id| tickets.contains_key(id));
     }
 
-    /// The tickets that are not ended.
-    pub fn running(&self) -> impl Iterator<Item = &Ticket> {
-        let tickets = self.tickets.values().map(Arc::as_ref);
-        tickets.filter(|ticket| !ticket.state.is_ended())
-    }
-
     /// The clocks that have run out and that nobody was told of, the earliest first: the ticket's id and the clock.
     pub fn ran_out(&self, now: Timestamp, calendar: &WorkCalendar) -> Vec<(String, ClockKind)> {
         self.dues(now, calendar).ran_out(now)
