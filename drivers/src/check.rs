@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{Connection, ConnectionIndex, Device, Fault, Link, Place, Point, Site, Unit};
+use model::{Connection, ConnectionIndex, Device, Fault, Place, Point, Site, Unit};
 
 use crate::modbus::plan::plan;
 use crate::mqtt::payload::can_carry;
+use crate::tls;
 
 /// Everything in the site that its drivers could not do, in the order of places.
 ///
@@ -19,6 +20,11 @@ pub fn check(site: &Site) -> Vec<Fault> {
             .filter_map(|(index, connection)| overloaded(site, index, connection)),
     );
     faults.extend(shared_client_ids(site));
+    faults.extend(
+        site.connections
+            .iter()
+            .filter_map(|(index, connection)| useless_certificates(site, index, connection)),
+    );
     faults.sort();
     faults
 }
@@ -116,11 +122,11 @@ fn shared_client_ids(site: &Site) -> Vec<Fault> {
     let mut known = BTreeMap::<(&str, u16, &str), &str>::new();
     let mut faults = Vec::new();
     for (index, connection) in site.connections.iter() {
-        let Link::Mqtt { host, port } = &connection.link else {
+        let Some((host, port)) = connection.link.socket().filter(|_| !connection.link.is_modbus()) else {
             continue;
         };
         let (name, id) = (&connection.name, &connection.client_id);
-        if let Some(other) = known.insert((host, *port, id), name) {
+        if let Some(other) = known.insert((host, port, id), name) {
             let text = format!(
                 "connections `{other}` and `{name}` have one broker and one client id `{id}`: give each its own `client_id`"
             );
@@ -128,6 +134,13 @@ fn shared_client_ids(site: &Site) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// A connection with TLS whose certificates can't be used.
+fn useless_certificates(site: &Site, index: ConnectionIndex, connection: &Connection) -> Option<Fault> {
+    let error = tls::client(connection.tls.as_ref()?).err()?;
+    let text = format!("connection `{}`: {error}", connection.name);
+    Some(Fault::new(first_place(site, index), text))
 }
 
 fn first_place(site: &Site, index: ConnectionIndex) -> Place {
@@ -140,7 +153,7 @@ mod tests {
     use super::*;
     use crate::test_site::{connection, limited_profile, point_at, point_in_json, profile, site};
     use model::RegisterTable::Holding;
-    use model::{DataType, Dense, ModbusLimits};
+    use model::{DataType, Dense, Link, ModbusLimits};
 
     fn modbus() -> Connection {
         connection(Link::ModbusTcp {

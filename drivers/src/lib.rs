@@ -15,13 +15,14 @@ mod modbus;
 mod mqtt;
 #[cfg(test)]
 mod test_site;
+mod tls;
 
 pub use check::check;
 pub use delivery::{Delivery, Receipt};
 
 use std::sync::Arc;
 
-use model::{Link, Site};
+use model::Site;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -50,13 +51,10 @@ pub fn start(site: Arc<Site>, intake: mpsc::Sender<Delivery>, stop: Cancellation
             continue;
         }
         let (site, intake, stop) = (site.clone(), intake.clone(), stop.clone());
-        match connection.link {
-            Link::ModbusTcp { .. } => {
-                connections.spawn(modbus::poll::run(site, index, devices, intake, stop));
-            }
-            Link::Mqtt { .. } => {
-                connections.spawn(mqtt::subscribe::run(site, index, devices, intake, stop));
-            }
+        if connection.link.is_modbus() {
+            connections.spawn(modbus::poll::run(site, index, devices, intake, stop));
+        } else {
+            connections.spawn(mqtt::subscribe::run(site, index, devices, intake, stop));
         }
     }
     Drivers { connections }

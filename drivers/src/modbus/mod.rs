@@ -1,13 +1,21 @@
 //! Modbus: asks each device behind a connection in turn. `schedule` says who is due, `plan` what to ask, `decode` what it means.
 
+pub(crate) mod checked_stream;
+pub(crate) mod client;
+pub(crate) mod crc_client;
+pub(crate) mod crc_frames;
 pub(crate) mod decode;
 pub(crate) mod frames;
 pub(crate) mod plan;
 pub(crate) mod poll;
+#[cfg(test)]
+mod poll_harness;
 #[cfg(test)]
 mod poll_tests;
 #[cfg(test)]
 mod raw_server;
 pub(crate) mod schedule;
 pub(crate) mod transport;
+#[cfg(test)]
+mod transport_tests;
 pub(crate) mod wire;

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use model::{
-    Batch, Connection, ConnectionIndex, Device, DeviceIndex, Link, Missing, Point, Reading, Sample, Site,
-    Unit,
+    Batch, Connection, ConnectionIndex, Device, DeviceIndex, Missing, Point, Reading, Sample, Site, Unit,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::client::Answer;
 use super::decode;
 use super::plan::{Plan, Plans, Read};
 use super::schedule::Schedule;
-use super::transport::Answer;
+
 use super::wire::{Failure, Wire};
 use crate::backoff::Backoff;
 use crate::clock::{BatchTimes, SteadyClock};
@@ -37,12 +37,9 @@ pub(crate) async fn run(
     let Some(connection) = site.connections.get(index) else {
         return;
     };
-    let Link::ModbusTcp { host, port } = &connection.link else {
-        return;
-    };
     let clock = SteadyClock::begin();
     let meters = ConnectionMeters::new(&connection.name);
-    let wire = Wire::new(connection, (host, *port), clock, meters.clone());
+    let wire = Wire::new(connection, clock, meters.clone());
     let mut poller = Poller::new(&site, connection, &devices, wire, clock, meters, intake);
     // A request that is under way is given up: nothing waits for its answer any more.
     tokio::select! {

@@ -3,10 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use model::{Connection, TransactionIds};
+use model::{Connection, Link, TransactionIds};
 
+use super::client::{Answer, Client, ReadError};
 use super::plan::Read;
-use super::transport::{Answer, Link, ReadError};
+use super::transport;
 use crate::backoff::Backoff;
 use crate::clock::SteadyClock;
 use crate::health::LinkState;
@@ -35,17 +36,13 @@ pub(crate) enum Failure {
 
 /// The way to the units of one connection.
 pub(crate) struct Wire {
-    name: String,
-    host: String,
-    port: u16,
-    timeout: Duration,
+    connection: Connection,
+    /// The rest between two requests.
     pause: Duration,
     clock: SteadyClock,
-    link: Option<Link>,
+    link: Option<Client>,
     /// Whether the link has brought an answer since it was dialled.
     proven: bool,
-    /// Whether a request on the link was given up, so that its answer may still come.
-    unanswered: bool,
     /// Requests given up since an answer came from any unit.
     timeouts_in_a_row: u32,
     redial: Backoff,
@@ -58,25 +55,16 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// A wire that isn't connected yet; the first request dials.
-    pub(crate) fn new(
-        connection: &Connection,
-        (host, port): (&str, u16),
-        clock: SteadyClock,
-        meters: ConnectionMeters,
-    ) -> Self {
+    pub(crate) fn new(connection: &Connection, clock: SteadyClock, meters: ConnectionMeters) -> Self {
         let seed = connection.name.bytes().fold(0, |seed: u64, byte| {
             seed.wrapping_mul(31).wrapping_add(u64::from(byte))
         });
         Self {
-            name: connection.name.clone(),
-            host: host.to_owned(),
-            port,
-            timeout: connection.timeout,
-            pause: connection.pause,
+            connection: connection.clone(),
+            pause: least_pause(connection),
             clock,
             link: None,
             proven: false,
-            unanswered: false,
             timeouts_in_a_row: 0,
             redial: Backoff::new(FIRST_REDIAL, LONGEST_REDIAL, seed),
             ever_up: false,
@@ -97,8 +85,11 @@ impl Wire {
         read: &Read,
         ids: TransactionIds,
     ) -> Result<Answer, Failure> {
-        if ids == TransactionIds::Ignore && self.unanswered {
-            // Its answer could not be told from the one that may still come.
+        if self
+            .link
+            .as_ref()
+            .is_some_and(|link| link.could_mistake(unit, ids))
+        {
             self.drop_link();
         }
         loop {
@@ -108,10 +99,10 @@ impl Wire {
             let had_worked = self.link.is_some() && self.proven;
             match self.ask_once(unit, read, ids).await {
                 Ok(answer) => return Ok(answer),
-                Err(ReadError::Timeout) => return Err(self.timed_out(ids)),
+                Err(ReadError::Timeout) => return Err(self.timed_out()),
                 Err(ReadError::Refused(code @ (0x0a | 0x0b))) => {
                     tracing::debug!(
-                        connection = self.name,
+                        connection = self.connection.name,
                         unit,
                         code,
                         "the gateway cannot reach the unit"
@@ -140,7 +131,7 @@ impl Wire {
         if let Some(ended) = self.last_request_ended.filter(|_| !self.pause.is_zero()) {
             self.clock.reaches(ended + self.pause).await;
         }
-        let answer = link.read(unit, read, ids, self.timeout).await;
+        let answer = link.read(unit, read, ids, self.connection.timeout).await;
         self.last_request_ended = Some(self.clock.now());
         if !matches!(answer, Err(ReadError::Lost(_) | ReadError::Timeout)) {
             self.heard();
@@ -148,12 +139,12 @@ impl Wire {
         answer
     }
 
-    async fn dial(&mut self) -> Result<Link, ReadError> {
-        let link = Link::dial(&self.host, self.port, self.timeout)
-            .await
-            .map_err(ReadError::Lost)?;
+    async fn dial(&mut self) -> Result<Client, ReadError> {
+        let link = transport::dial(&self.connection).await.map_err(ReadError::Lost)?;
         self.proven = false;
-        self.unanswered = false;
+        if !self.connection.pause_after_connect.is_zero() {
+            tokio::time::sleep(self.connection.pause_after_connect).await;
+        }
         self.meters.up.set(1.0);
         if self.ever_up {
             self.meters.reconnects.increment(1);
@@ -172,17 +163,13 @@ impl Wire {
     pub(crate) fn give_up_link(&mut self) {
         self.drop_link();
         tracing::debug!(
-            connection = self.name,
+            connection = self.connection.name,
             "nothing is heard on the connection; it is dialled again"
         );
     }
 
-    fn timed_out(&mut self, ids: TransactionIds) -> Failure {
-        self.unanswered = true;
+    fn timed_out(&mut self) -> Failure {
         self.timeouts_in_a_row = self.timeouts_in_a_row.saturating_add(1);
-        if ids == TransactionIds::Ignore {
-            self.drop_link();
-        }
         Failure::Silent
     }
 
@@ -202,9 +189,8 @@ impl Wire {
         if self.told != Some(LinkState::Works) {
             self.told = Some(LinkState::Works);
             tracing::info!(
-                connection = self.name,
-                host = self.host,
-                port = self.port,
+                connection = self.connection.name,
+                link = %self.connection.link,
                 "connection works"
             );
         }
@@ -215,7 +201,15 @@ impl Wire {
         if self.told != Some(LinkState::Down) {
             self.told = Some(LinkState::Down);
             let next = "it is dialled again, ever more seldom, up to every 10 s";
-            tracing::warn!(connection = self.name, host = self.host, port = self.port, %error, "connection is down; {next}");
+            tracing::warn!(connection = self.connection.name, link = %self.connection.link, %error, "connection is down; {next}");
         }
+    }
+}
+
+/// The rest between two requests: what the connection says, and on a serial line at least the silence that ends a frame.
+fn least_pause(connection: &Connection) -> Duration {
+    match &connection.link {
+        Link::ModbusRtu(line) => connection.pause.max(transport::serial::gap(line)),
+        _ => connection.pause,
     }
 }

@@ -99,10 +99,8 @@ fn topics(site: &Site, devices: &[DeviceIndex]) -> Vec<String> {
 }
 
 fn options(connection: &Connection) -> Option<MqttOptions> {
-    let Link::Mqtt { host, port } = &connection.link else {
-        return None;
-    };
-    let mut options = MqttOptions::new(&connection.client_id, host, *port);
+    let (host, port) = connection.link.socket()?;
+    let mut options = MqttOptions::new(&connection.client_id, host, port);
     options
         .set_clean_start(false)
         .set_session_expiry_interval(Some(SESSION_SECONDS))

@@ -161,11 +161,16 @@ fn destinations(table: &Table<'_>, folder: &Folder) -> BTreeMap<String, InfluxDb
     let mut destinations = BTreeMap::new();
     for name in table.own_keys() {
         if name.value == "influxdb" {
-            table.fault(name.spot, "`influxdb` is the table of that name: give this destination another");
+            table.fault(
+                name.spot,
+                "`influxdb` is the table of that name: give this destination another",
+            );
         } else if let Err(text) = check_name(name.value) {
             table.fault(name.spot, text);
         }
-        let destination = table.table(name.value, |inner| influxdb_toml::read(inner, folder)).flatten();
+        let destination = table
+            .table(name.value, |inner| influxdb_toml::read(inner, folder))
+            .flatten();
         if let Some(destination) = destination {
             destinations.insert(name.value.to_owned(), destination);
         }

@@ -321,6 +321,8 @@ fn whom_it_tells() {
         FILE,
         "",
         "[mqtt]\n",
-        &["gateway.toml:8:2: unknown key `mqtt`; known here: connections, destinations, influxdb, listen, notify, site"],
+        &[
+            "gateway.toml:8:2: unknown key `mqtt`; known here: connections, destinations, influxdb, listen, notify, site",
+        ],
     );
 }
