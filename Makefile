@@ -25,7 +25,7 @@ NEEDED := \
 
 say = @printf '\n\033[1m── %s\033[0m\n' "$(1)"
 
-.PHONY: help build demo test test-setup test-unit test-page soak
+.PHONY: help build demo test test-setup test-unit test-page soak bench
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ soak: test-setup $(WEB)/dist/index.html ## kill the gateway 20 times (KILLS=n) a
 	cargo build --workspace --all-targets
 	$(call say,Kills)
 	KILLS=$${KILLS:-20} cargo test -p tests --test facility -- kills --nocapture
+
+bench: build debian ## measure the gateway under a campus's load, beside references (ARGS="load mqtt" for parts)
+	$(call say,The benchmark)
+	cargo run --release -p bench -- $(ARGS)
 
 # nextest, where it is installed, runs the timing tests alone and tells slow ones; cargo's own runner does as well.
 define run-tests

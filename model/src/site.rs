@@ -43,8 +43,10 @@ pub struct Site {
 /// Where telemetry is written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InfluxDb {
-    /// `http://host:port`; with a path only for version 1.
+    /// `http://host:port` or `https://host`; a path may follow with version 1 or https.
     pub url: String,
+    /// Certificates of authorities (PEM) that are trusted beside the system's own; for https.
+    pub ca_pem: Option<String>,
     /// Which write API, with what it needs.
     pub version: InfluxVersion,
 }

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use tests::repository;
 
 /// Each of our crates, and those of ours that it may import.
-const FLOORS: [(&str, &[&str]); 6] = [
+const FLOORS: [(&str, &[&str]); 7] = [
     ("model", &[]),
     ("drivers", &["model"]),
     ("rules", &["model"]),
     ("simulator", &["model"]),
     ("gateway", &["model", "drivers", "rules", "simulator"]),
     ("tests", &[]),
+    // Measures the rooms by themselves too, and the daemon as a process.
+    ("bench", &["model", "drivers", "rules"]),
 ];
 
 #[test]

@@ -11,6 +11,9 @@ use tests::{Dice, Gateway, Influx, Scene, Simulator, Stored, Webhook, so, until_
 const DELAY: Duration = Duration::from_secs(2);
 const CATCH_UP: Duration = Duration::from_secs(60);
 
+/// By device, when its ticket was opened and under which id, as it was first seen.
+type Opened = BTreeMap<String, (String, String)>;
+
 /// What the gateway said that it had taken of each device, and between which times: from its start until it said so.
 struct Life {
     from: Timestamp,
@@ -32,6 +35,7 @@ fn a_killed_gateway_loses_no_counted_sample_and_opens_each_ticket_once() {
     let simulator = scene.simulate();
     let mut lives = Vec::new();
     let mut before_the_ticket = 0;
+    let mut opened = Opened::new();
     let mut from = Timestamp::now();
     let mut gateway = scene.run();
     for (kill, device) in devices.iter().enumerate() {
@@ -45,7 +49,8 @@ fn a_killed_gateway_loses_no_counted_sample_and_opens_each_ticket_once() {
         let moment = moment(&mut dice, kill);
         println!("kill {kill}: {moment:?} after the fault of {device}");
         inject_and_wait(&simulator, device, moment);
-        before_the_ticket += usize::from(gateway.tickets_of(device).is_empty());
+        same_as_before(&gateway, &mut opened);
+        before_the_ticket += usize::from(!opened.contains_key(device));
         let taken = taken(&gateway, &devices);
         let to = Timestamp::now();
         gateway.kill();
@@ -53,6 +58,7 @@ fn a_killed_gateway_loses_no_counted_sample_and_opens_each_ticket_once() {
         from = Timestamp::now();
         gateway = scene.run();
         one_ticket_each(&gateway, &devices[..=kill]);
+        same_as_before(&gateway, &mut opened);
     }
     assert!(
         before_the_ticket * 2 >= kills,
@@ -60,6 +66,7 @@ fn a_killed_gateway_loses_no_counted_sample_and_opens_each_ticket_once() {
     );
     sleep(DELAY * 2);
     one_ticket_each(&gateway, &devices);
+    same_as_before(&gateway, &mut opened);
     each_opening_has_its_own_key(&webhook, kills);
     until_ok("every counted sample to be in the database", CATCH_UP, || {
         nothing_is_missing(&lives, &influx.stored())
@@ -134,6 +141,22 @@ fn one_ticket_each(gateway: &Gateway, faulty: &[String]) {
             format!("tickets of {devices:?}, faults of {wanted:?}")
         })
     });
+}
+
+/// Checks that no ticket that was ever seen has been opened anew since, and keeps those that are new.
+#[track_caller]
+fn same_as_before(gateway: &Gateway, opened: &mut Opened) {
+    for ticket in gateway.tickets() {
+        let text = |field: &str| {
+            ticket[field]
+                .as_str()
+                .unwrap_or_else(|| panic!("no {field}: {ticket:#}"))
+                .to_owned()
+        };
+        let now = (text("opened_at"), text("id"));
+        let before = opened.entry(text("device")).or_insert_with(|| now.clone());
+        assert_eq!(*before, now, "{ticket:#}");
+    }
 }
 
 /// An alert may be sent again after a kill, but then it is the same one.

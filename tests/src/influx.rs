@@ -42,6 +42,7 @@ bind-address = "{rpc}"
   dir = "{root}/data"
   wal-dir = "{root}/wal"
   index-version = "tsi1"
+  query-log-enabled = false
 [http]
   bind-address = "{http}"
   auth-enabled = true

@@ -27,6 +27,8 @@ const TOPICS: usize = 50;
 /// Unacknowledged messages, as many as the gateway allows.
 const UNACKNOWLEDGED: u16 = 1_000;
 const LIMIT: Duration = Duration::from_secs(120);
+/// So long without a message, and no more are waited for; longer than a message waits for its redelivery.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn measure(setting: &Setting, figures: &mut Figures) -> Outcome<()> {
     let messages = setting.part_of(MESSAGES) as u64;
@@ -79,10 +81,7 @@ fn gateway_rate(setting: &Setting, messages: u64) -> Outcome<Taken> {
     publish(port, messages)?;
     sink.take();
     let gateway = Gateway::start(&folder, Core::Any)?;
-    let until = Instant::now() + LIMIT;
-    while sink.numbers() < usize::try_from(messages).unwrap_or(usize::MAX) && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until_quiet(&sink, messages);
     gateway.stop();
     let arrivals = sink.take();
     let (first, last) = arrivals.first_and_last.during("a message that arrived")?;
@@ -91,6 +90,18 @@ fn gateway_rate(setting: &Setting, messages: u64) -> Outcome<Taken> {
         rate: arrived / last.duration_since(first).as_secs_f64(),
         lost: messages as f64 - arrived,
     })
+}
+
+/// Until all have arrived, or none did for a while.
+fn wait_until_quiet(sink: &Sink, messages: u64) {
+    let (mut arrived, mut since) = (0, Instant::now());
+    while (arrived as u64) < messages && since.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(20));
+        let now = sink.numbers();
+        if now > arrived {
+            (arrived, since) = (now, Instant::now());
+        }
+    }
 }
 
 fn wait_until_subscribed(gateway: &Gateway) -> Outcome<()> {

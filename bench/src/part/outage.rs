@@ -66,21 +66,19 @@ struct CaughtUp {
 fn catch_up(running: &mut Running, victoria: &Victoria, rows_before: f64) -> Outcome<CaughtUp> {
     let until = Instant::now() + LIMIT;
     let under_way = running.load.points() / 2.0;
-    let mut began = None;
     let start = victoria.rows()?;
+    // When nothing had come yet: the rate is told too low rather than too high.
+    let mut began = Instant::now();
     while Instant::now() < until {
         std::thread::sleep(LOOK);
         let rows = victoria.rows()?;
         let read = running.farm.tally()?.requests * POINTS as f64;
-        if rows > start && began.is_none() {
-            began = Some((Instant::now(), rows));
-        }
-        if let Some((began, rows_then)) = began
-            && rows - rows_before > read - under_way
-        {
+        if rows <= start {
+            began = Instant::now();
+        } else if rows - rows_before > read - under_way {
             return Ok(CaughtUp {
                 began,
-                rate: (rows - rows_then) / began.elapsed().as_secs_f64(),
+                rate: (rows - start) / began.elapsed().as_secs_f64(),
                 share: (rows - rows_before) / (read - under_way),
             });
         }

@@ -121,7 +121,8 @@ async fn an_answer_after_the_timeout_makes_none_of_a_hundred_later_readings_wron
         }
     }
     assert!((1..60).contains(&silent), "{silent}");
-    assert_eq!(server.connections(), 1);
+    // One timeout never costs the connection; a machine so busy that three follow each other may.
+    assert!(server.connections() <= 2, "{}", server.connections());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The loop of one broker's connection: connects with a session that the broker keeps, subscribes, and passes messages on.
 //!
-//! It never waits for the gateway, so the broker hears from it even while the disk is slow; the number of unacknowledged
+//! It waits for the gateway only when a broker sends more than it was told to, and not for long; the number of unacknowledged
 //! messages bounds what can be under way. A message beyond the connection's `max_packet_bytes` is not sent to us by an
 //! MQTT 5 broker, which was told the bound when we connected: it drops that message, and the others go on. A broker that sends it
 //! all the same is disconnected, and would send it again: then the setting has to be raised, as the log says.
@@ -41,6 +41,8 @@ const SESSION_SECONDS: u32 = 7 * 24 * 3600;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// How long a message may wait for room; shorter than the broker waits to hear from us.
+const WAITS_FOR_ROOM: Duration = Duration::from_secs(10);
 /// How long a stop may wait for the receipts of what was delivered.
 const LAST_RECEIPTS: Duration = Duration::from_secs(1);
 
@@ -184,7 +186,11 @@ impl Subscriber {
                 event = events.poll() => event,
             };
             match event {
-                Ok(Event::Incoming(packet)) => self.take(packet),
+                Ok(Event::Incoming(packet)) => {
+                    if !self.take(packet).await {
+                        self.give_up(&mut events);
+                    }
+                }
                 Ok(Event::Outgoing(_)) => {}
                 Err(error) => {
                     self.give_up(&mut events);
@@ -221,16 +227,18 @@ impl Subscriber {
         wait
     }
 
-    fn take(&mut self, packet: Packet) {
+    /// Takes what the broker sends; whether the connection can go on.
+    async fn take(&mut self, packet: Packet) -> bool {
         match packet {
             Packet::ConnAck(answer) => self.came_up(answer.session_present),
-            Packet::Publish(publish) => self.pass_on(publish),
+            Packet::Publish(publish) => return self.pass_on(publish).await,
             Packet::SubAck(answer) => self.subscribed(&answer),
             Packet::Disconnect(reason) => {
                 tracing::warn!(connection = self.name, reason = ?reason.reason_code, "the broker ends the connection");
             }
             _ => {}
         }
+        true
     }
 
     fn came_up(&mut self, session_present: bool) {
@@ -283,18 +291,32 @@ impl Subscriber {
         }
     }
 
-    fn pass_on(&mut self, publish: Publish) {
+    /// Passes a message on. A message that will be acknowledged waits for room: Mosquitto sends a session's whole queue when it is
+    /// resumed, whatever bound we gave it. Waiting is back-pressure on the broker, and it ends: then everything comes again.
+    async fn pass_on(&mut self, publish: Publish) -> bool {
         self.retry.succeeded();
         self.meters.messages.increment(1);
+        let may_be_lost = publish.qos == QoS::AtMostOnce;
         let arrival = Arrival {
             publish,
             era: self.era.now(),
             at: Timestamp::now(),
         };
-        if self.arrivals.try_send(arrival).is_err() {
-            // Only messages of quality of service 0 can be that many, and those may be lost.
-            self.meters.messages_dropped.increment(1);
+        if may_be_lost {
+            if self.arrivals.try_send(arrival).is_err() {
+                self.meters.messages_dropped.increment(1);
+            }
+            return true;
         }
+        let passed = tokio::time::timeout(WAITS_FOR_ROOM, self.arrivals.send(arrival)).await;
+        if passed.is_err() {
+            let next = "the connection is made anew, and all that is unacknowledged comes again";
+            tracing::warn!(
+                connection = self.name,
+                "messages come faster than they are stored; {next}"
+            );
+        }
+        passed.is_ok()
     }
 
     /// Sends the acknowledgements of what is stored within a moment, then disconnects; the broker keeps the session.

@@ -18,6 +18,7 @@ pub async fn list(Extract(shared): State) -> Json<Value> {
                 "class": rule.class.as_ref().map(|class| class.as_str()),
                 "severity": rule.severity.name(),
                 "ticket": rule.ticket,
+                "points": rule.points,
                 "procedure": rule.procedure,
             })
         })

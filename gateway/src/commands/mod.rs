@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod export;
 mod run;
 mod simulate;
 mod site;
@@ -51,6 +52,24 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         site: PathBuf,
     },
+    /// Prints recorded readings as CSV; works beside a running gateway.
+    Export {
+        /// The site's folder.
+        #[arg(long, value_name = "DIR")]
+        site: PathBuf,
+        /// Its data folder; the folder `data` in the site's unless given.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// From this time on, such as 2026-11-24T08:00:00+08:00.
+        #[arg(long, value_name = "T")]
+        from: jiff::Timestamp,
+        /// Up to and without this time.
+        #[arg(long, value_name = "T")]
+        to: jiff::Timestamp,
+        /// Only of this device.
+        #[arg(long, value_name = "ID")]
+        device: Option<String>,
+    },
     /// Serves every device of a site as a simulated one, until Ctrl-C.
     Simulate {
         /// The site's folder.
@@ -79,6 +98,19 @@ const NOT_STARTED: u8 = 3;
 pub fn run(command: Command) -> ExitCode {
     let code = match command {
         Command::Check { site } => check::run(&site),
+        Command::Export {
+            site,
+            data,
+            from,
+            to,
+            device,
+        } => export::run(&export::Asked {
+            site,
+            data,
+            from,
+            to,
+            device,
+        }),
         Command::Run {
             site,
             data,

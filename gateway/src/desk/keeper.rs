@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use metrics::{counter, gauge, histogram};
+use metrics::{Histogram, counter, gauge, histogram};
 use model::{DeviceIndex, Severity, Site, Text};
 use rules::{Judge, Judgement, RuleIndex, Rules, Verdict};
 use tokio::sync::{Notify, broadcast};
@@ -67,6 +67,8 @@ pub struct Keeper {
     /// What the gateway says of itself, the newest of each rule.
     own: BTreeMap<OwnRule, OwnLevel>,
     failing: bool,
+    /// How long the rules take for a group of batches.
+    rules_seconds: Histogram,
 }
 
 impl Keeper {
@@ -111,6 +113,7 @@ impl Keeper {
             broken: HashMap::new(),
             own: BTreeMap::new(),
             failing: false,
+            rules_seconds: histogram!("facility_rules_seconds"),
             desk,
         };
         alarms.into_iter().for_each(|alarm| keeper.take_up(alarm));
@@ -129,10 +132,12 @@ impl Keeper {
             for heard in first.into_iter().chain(heard.try_iter().take(GROUP)) {
                 match heard {
                     Heard::Batches(batches) => {
+                        let started = Instant::now();
                         for batch in &batches {
                             let judgements = self.judge.take(batch);
                             self.note(judgements);
                         }
+                        self.rules_seconds.record(started.elapsed());
                     }
                     Heard::Command(command, answer) => {
                         // What a person asks is judged on everything that was heard before it.

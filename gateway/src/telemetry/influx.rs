@@ -1,4 +1,6 @@
 //! Delivers the outbox to InfluxDB: `/api/v2/write` through the influxdb2 crate, `/write` of 1.x by ourselves.
+//!
+//! Over https we speak `/api/v2/write` by ourselves, too: the crate would bring an outdated TLS stack with it.
 
 use std::time::Duration;
 
@@ -19,6 +21,15 @@ pub enum Influx {
         org: String,
         /// The bucket.
         bucket: String,
+    },
+    /// 2.x over https.
+    V2OverTls {
+        /// The client.
+        client: reqwest::Client,
+        /// `…/api/v2/write?org=…&bucket=…&precision=ns`
+        url: reqwest::Url,
+        /// The token.
+        token: Option<model::Secret>,
     },
     /// 1.x.
     V1 {
@@ -65,6 +76,18 @@ impl Influx {
             reason,
         };
         match &settings.version {
+            InfluxVersion::V2 { org, bucket, token } if settings.url.starts_with("https://") => {
+                let mut url = endpoint(settings, "api/v2/write").map_err(failed)?;
+                url.query_pairs_mut()
+                    .append_pair("org", org)
+                    .append_pair("bucket", bucket)
+                    .append_pair("precision", "ns");
+                Ok(Self::V2OverTls {
+                    client: client(settings).map_err(failed)?,
+                    url,
+                    token: token.clone(),
+                })
+            }
             InfluxVersion::V2 { org, bucket, token } => {
                 let headers = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
                 let http = reqwest011::ClientBuilder::new()
@@ -87,13 +110,8 @@ impl Influx {
                 user,
                 password,
             } => {
-                let client = reqwest::Client::builder()
-                    .timeout(TIMEOUT)
-                    .connect_timeout(TIMEOUT / 3)
-                    .build()
-                    .map_err(|error| failed(error.to_string()))?;
-                let base = format!("{}/write", settings.url.trim_end_matches('/'));
-                let mut url = reqwest::Url::parse(&base).map_err(|error| failed(error.to_string()))?;
+                let client = client(settings).map_err(failed)?;
+                let mut url = endpoint(settings, "write").map_err(failed)?;
                 url.query_pairs_mut()
                     .append_pair("db", database)
                     .append_pair("precision", "ns");
@@ -118,28 +136,62 @@ impl Influx {
                 Err(influxdb2::RequestError::Http { status, text }) => of_status(status.as_u16(), &text),
                 Err(error) => Written::Later(chain(&error)),
             },
+            Self::V2OverTls { client, url, token } => {
+                let request = client.post(url.clone());
+                send(
+                    match token {
+                        Some(token) => request.header("authorization", format!("Token {}", token.reveal())),
+                        None => request,
+                    },
+                    body,
+                )
+                .await
+            }
             Self::V1 {
                 client,
                 url,
                 credentials,
             } => {
-                let mut request = client
-                    .post(url.clone())
-                    .header("content-encoding", "gzip")
-                    .body(body);
-                if let Some((user, password)) = credentials {
-                    request = request.basic_auth(user, Some(password.reveal()));
-                }
-                match request.send().await {
-                    Ok(response) if response.status().as_u16() == 204 => Written::Done,
-                    Ok(response) => {
-                        let status = response.status().as_u16();
-                        of_status(status, &response.text().await.unwrap_or_default())
-                    }
-                    Err(error) => Written::Later(chain(&error)),
-                }
+                let request = client.post(url.clone());
+                send(
+                    match credentials {
+                        Some((user, password)) => request.basic_auth(user, Some(password.reveal())),
+                        None => request,
+                    },
+                    body,
+                )
+                .await
             }
         }
+    }
+}
+
+/// A client of our own, with the timeouts and the site's authorities.
+fn client(settings: &InfluxDb) -> Result<reqwest::Client, String> {
+    let mut builder = reqwest::Client::builder()
+        .timeout(TIMEOUT)
+        .connect_timeout(TIMEOUT / 3);
+    if let Some(pem) = &settings.ca_pem {
+        let authorities =
+            reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|error| chain(&error))?;
+        builder = builder.tls_certs_merge(authorities);
+    }
+    builder.build().map_err(|error| chain(&error))
+}
+
+fn endpoint(settings: &InfluxDb, path: &str) -> Result<reqwest::Url, String> {
+    let whole = format!("{}/{path}", settings.url.trim_end_matches('/'));
+    reqwest::Url::parse(&whole).map_err(|error| error.to_string())
+}
+
+async fn send(request: reqwest::RequestBuilder, body: Vec<u8>) -> Written {
+    match request.header("content-encoding", "gzip").body(body).send().await {
+        Ok(response) if response.status().as_u16() == 204 => Written::Done,
+        Ok(response) => {
+            let status = response.status().as_u16();
+            of_status(status, &response.text().await.unwrap_or_default())
+        }
+        Err(error) => Written::Later(chain(&error.without_url())),
     }
 }
 

@@ -27,8 +27,26 @@ pub(super) fn read(table: &Table<'_>, folder: &Folder) -> Option<InfluxDb> {
     } else {
         version_2(table, folder, bucket)
     };
+    let ca_pem = authorities(table, folder, url.as_ref().map(|url| url.value.as_str()));
     let url = url?.value;
-    (table.fault_count() == faults_before).then_some(InfluxDb { url, version })
+    (table.fault_count() == faults_before).then_some(InfluxDb { url, ca_pem, version })
+}
+
+/// The certificates of `ca_file`, for a server whose authority the system does not know.
+fn authorities(table: &Table<'_>, folder: &Folder, url: Option<&str>) -> Option<String> {
+    let file = table.parsed("ca_file", said)?;
+    if !url?.starts_with("https://") {
+        table.fault_of("ca_file", file.spot, "only an `https://` url has certificates");
+        return None;
+    }
+    let read =
+        folder
+            .secret(file.value)
+            .and_then(|text| match text.contains("-----BEGIN CERTIFICATE-----") {
+                true => Ok(text.into_owned()),
+                false => Err(format!("`{}` has no certificate in PEM form", file.value)),
+            });
+    read.map_err(|why| table.fault_of("ca_file", file.spot, why)).ok()
 }
 
 fn version_1(table: &Table<'_>, folder: &Folder, bucket: Option<Given<'_, &str>>) -> InfluxVersion {
@@ -81,10 +99,8 @@ fn version_2(table: &Table<'_>, folder: &Folder, bucket: Option<Given<'_, &str>>
 fn check_url(url: &Url, version: i64) -> Result<(), String> {
     let wrong = if url.query().is_some() {
         "nothing may follow a `?` here: database and bucket are keys of their own"
-    } else if version == 2 && url.scheme() == "https" {
-        "`https://` is not supported yet with version 2: use `http://`, or `version = 1`"
-    } else if version == 2 && url.path() != "/" {
-        "a path may follow host and port with version 1 only: write `http://host:port`"
+    } else if version == 2 && url.scheme() == "http" && url.path() != "/" {
+        "a path may follow host and port with version 1 or `https://` only: write `http://host:port`"
     } else {
         return Ok(());
     };

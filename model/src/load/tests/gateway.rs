@@ -258,10 +258,18 @@ fn where_telemetry_goes() {
     );
     influxdb(
         "url = \"https://h\"\norg = \"o\"\nbucket = \"b\"\nuser = \"u\"\n",
+        &["gateway.toml:12:8: `influxdb.user`: version 2 has no users: write `token`, or `version = 1`"],
+    );
+    influxdb("url = \"https://h/prefix\"\norg = \"o\"\nbucket = \"b\"\n", &[]);
+    influxdb(
+        "url = \"http://h/prefix\"\norg = \"o\"\nbucket = \"b\"\nca_file = \"ca.pem\"\n",
         &[
-            "gateway.toml:9:7: `influxdb.url`: `https://` is not supported yet with version 2: use `http://`, or `version = 1`",
-            "gateway.toml:12:8: `influxdb.user`: version 2 has no users: write `token`, or `version = 1`",
+            "gateway.toml:9:7: `influxdb.url`: a path may follow host and port with version 1 or `https://` only: write `http://host:port`",
         ],
+    );
+    influxdb(
+        "url = \"http://h\"\norg = \"o\"\nbucket = \"b\"\nca_file = \"ca.pem\"\n",
+        &["gateway.toml:12:11: `influxdb.ca_file`: only an `https://` url has certificates"],
     );
     influxdb(
         "url = \"http://u:secret@h\"\nversion = 1\nbucket = \"b/\"\ntoken = \"t\"\n",
