@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use model::{Connection, ConnectionIndex, Device, Fault, Place, Point, Site, Unit};
 
+use crate::modbus::learnt::Learnt;
 use crate::modbus::plan::plan;
 use crate::mqtt::payload::can_carry;
 use crate::tls;
@@ -56,7 +57,7 @@ fn unreadable_points(site: &Site) -> Vec<Fault> {
 /// Points that no request may bring, as the plan of the driver itself has it.
 fn never_asked(device: &Device) -> Vec<(&Point, &'static str)> {
     let profile = &device.profile;
-    let plan = plan(&profile.points, &profile.modbus, |_| true);
+    let plan = plan(&profile.points, &profile.modbus, &Learnt::default(), |_| true);
     let asked: BTreeSet<_> = plan
         .reads
         .iter()
@@ -99,9 +100,12 @@ fn overloaded(site: &Site, index: ConnectionIndex, connection: &Connection) -> O
     let share: f64 = devices
         .iter()
         .map(|device| {
-            let reads = plan(&device.profile.points, &device.profile.modbus, |point| {
-                point.every <= 1
-            })
+            let reads = plan(
+                &device.profile.points,
+                &device.profile.modbus,
+                &Learnt::default(),
+                |point| point.every <= 1,
+            )
             .reads
             .len();
             reads as f64 * connection.pause.as_secs_f64()

@@ -9,7 +9,9 @@ mod backoff;
 mod check;
 mod clock;
 mod delivery;
+mod field;
 mod health;
+mod memory;
 mod meters;
 mod modbus;
 mod mqtt;
@@ -19,26 +21,29 @@ mod tls;
 
 pub use check::check;
 pub use delivery::{Delivery, Receipt};
+pub use field::{ConnectionStats, DeviceStats, Field, Request};
+pub use meters::Percentiles;
+pub use modbus::learnt::{Learnt, Length, Stretch};
+pub use modbus::probe;
 
 use std::sync::Arc;
 
-use model::Site;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// The running drivers of a site: one task for each connection that has a device in service.
+/// The running drivers of a site: one task for each connection that has a device in service, and one that keeps what they learn.
 #[derive(Debug)]
 pub struct Drivers {
     connections: JoinSet<()>,
 }
 
-/// Starts a task for each connection of `site` on the current runtime.
+/// Starts a task for each connection of the field's site on the current runtime.
 ///
 /// Batches go to `intake`. A poll's batch never waits there: when the intake is full the batch is dropped and its good samples
 /// are counted. A message's batch waits, unacknowledged. Until `stop` is cancelled the tasks go on, whatever devices do.
-/// The recorder of metrics has to be installed before, since every handle is registered here.
-pub fn start(site: Arc<Site>, intake: mpsc::Sender<Delivery>, stop: CancellationToken) -> Drivers {
+pub fn start(field: Arc<Field>, intake: mpsc::Sender<Delivery>, stop: CancellationToken) -> Drivers {
+    let site = Arc::clone(field.site());
     let mut connections = JoinSet::new();
     for (index, connection) in site.connections.iter() {
         let devices: Vec<_> = site
@@ -50,13 +55,14 @@ pub fn start(site: Arc<Site>, intake: mpsc::Sender<Delivery>, stop: Cancellation
         if devices.is_empty() {
             continue;
         }
-        let (site, intake, stop) = (site.clone(), intake.clone(), stop.clone());
+        let (field, intake, stop) = (field.clone(), intake.clone(), stop.clone());
         if connection.link.is_modbus() {
-            connections.spawn(modbus::poll::run(site, index, devices, intake, stop));
+            connections.spawn(modbus::poll::run(field, index, devices, intake, stop));
         } else {
-            connections.spawn(mqtt::subscribe::run(site, index, devices, intake, stop));
+            connections.spawn(mqtt::subscribe::run(field, index, devices, intake, stop));
         }
     }
+    connections.spawn(memory::keep(field, stop));
     Drivers { connections }
 }
 

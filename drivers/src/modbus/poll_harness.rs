@@ -10,7 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::raw_server::RawServer;
 use crate::test_site::{modbus_at, point_at, profile, site};
-use crate::{Delivery, Drivers, start};
+use crate::{Delivery, Drivers, Field, start};
 
 pub(crate) struct Running {
     pub(crate) batches: mpsc::Receiver<Delivery>,
@@ -19,9 +19,13 @@ pub(crate) struct Running {
 }
 
 pub(crate) fn run(site: Site) -> Running {
+    run_in(Arc::new(Field::new(Arc::new(site))))
+}
+
+pub(crate) fn run_in(field: Arc<Field>) -> Running {
     let (intake, batches) = mpsc::channel(10_000);
     let stop = CancellationToken::new();
-    let drivers = start(Arc::new(site), intake, stop.clone());
+    let drivers = start(field, intake, stop.clone());
     Running {
         batches,
         drivers,

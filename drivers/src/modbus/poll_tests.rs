@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::poll_harness::{NO_ANSWER, fast, good, one_device, readings, registers, run};
 use super::raw_server::{Deed, RawServer, Request};
-use crate::start;
 use crate::test_site::{limited_profile, modbus_at, point_at, profile, site};
+use crate::{Field, start};
 
 struct GoodServer;
 
@@ -397,7 +397,11 @@ async fn a_full_intake_never_delays_a_poll() {
     .await;
     let (intake, mut batches) = mpsc::channel(1);
     let stop = CancellationToken::new();
-    let drivers = start(Arc::new(one_device(&server, &[0])), intake, stop.clone());
+    let drivers = start(
+        Arc::new(Field::new(Arc::new(one_device(&server, &[0])))),
+        intake,
+        stop.clone(),
+    );
     while questions.recv().await != Some(5) {}
     assert_eq!(readings(&batches.recv().await.unwrap().batch), [good(100)]);
     while questions.recv().await != Some(8) {}

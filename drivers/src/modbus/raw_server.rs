@@ -29,7 +29,7 @@ pub(crate) struct Request {
     pub(crate) function: u8,
     pub(crate) first: u16,
     pub(crate) count: u16,
-    framing: Framing,
+    pub(crate) framing: Framing,
 }
 
 /// How frames are written.
@@ -96,6 +96,13 @@ impl Request {
     }
 }
 
+#[derive(Clone, Default)]
+struct Hooks {
+    deaf: Duration,
+    open: Arc<AtomicU32>,
+    most: Arc<AtomicU32>,
+}
+
 pub(crate) struct RawServer {
     pub(crate) address: SocketAddr,
     connections: Arc<AtomicU32>,
@@ -108,11 +115,40 @@ impl RawServer {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), behave)
     }
 
+    /// The same, deaf for so long after each connection.
+    pub(crate) async fn start_settling(
+        deaf: Duration,
+        behave: impl Fn(Request) -> Vec<Deed> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hooks = Hooks {
+            deaf,
+            ..Hooks::default()
+        };
+        Self::with(listener, Framing::Header, hooks, behave)
+    }
+
+    /// The same; `open` counts the connections that are open, and `most` how many were at once.
+    pub(crate) async fn start_counting(
+        open: Arc<AtomicU32>,
+        most: Arc<AtomicU32>,
+        behave: impl Fn(Request) -> Vec<Deed> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hooks = Hooks {
+            open,
+            most,
+            ..Hooks::default()
+        };
+        Self::with(listener, Framing::Header, hooks, behave)
+    }
+
     /// The same with check sums instead of headers.
     pub(crate) async fn start_crc(behave: impl Fn(Request) -> Vec<Deed> + Send + Sync + 'static) -> Self {
         Self::with(
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
             Framing::Crc,
+            Hooks::default(),
             behave,
         )
     }
@@ -121,12 +157,13 @@ impl RawServer {
         listener: TcpListener,
         behave: impl Fn(Request) -> Vec<Deed> + Send + Sync + 'static,
     ) -> Self {
-        Self::with(listener, Framing::Header, behave)
+        Self::with(listener, Framing::Header, Hooks::default(), behave)
     }
 
     fn with(
         listener: TcpListener,
         framing: Framing,
+        hooks: Hooks,
         behave: impl Fn(Request) -> Vec<Deed> + Send + Sync + 'static,
     ) -> Self {
         let address = listener.local_addr().unwrap();
@@ -134,10 +171,20 @@ impl RawServer {
         let accepted = connections.clone();
         let (behave, requests) = (Arc::new(behave), Arc::new(AtomicU32::new(0)));
         let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            while let Ok((mut stream, _)) = listener.accept().await {
                 accepted.fetch_add(1, Ordering::SeqCst);
-                let (behave, requests) = (behave.clone(), requests.clone());
-                tokio::spawn(async move { serve(stream, framing, &*behave, &requests).await });
+                let (behave, requests, hooks) = (behave.clone(), requests.clone(), hooks.clone());
+                tokio::spawn(async move {
+                    let open = hooks.open.fetch_add(1, Ordering::SeqCst) + 1;
+                    hooks.most.fetch_max(open, Ordering::SeqCst);
+                    if !hooks.deaf.is_zero() {
+                        tokio::time::sleep(hooks.deaf).await;
+                        // What has come until now is not heard.
+                        let _ = stream.try_read(&mut [0; 512]);
+                    }
+                    serve(&mut stream, framing, &*behave, &requests).await;
+                    hooks.open.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
         Self {

@@ -1,6 +1,7 @@
 //! The way to the units of one connection: dials when it has to, paces requests, and leaves a dead address alone for a while.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Connection, Link, TransactionIds};
@@ -18,6 +19,28 @@ const FIRST_REDIAL: Duration = Duration::from_millis(200);
 const LONGEST_REDIAL: Duration = Duration::from_secs(10);
 /// So many requests in a row without an answer from anybody, and a link that had worked is doubted.
 const TIMEOUTS_UNTIL_DOUBT: u32 = 3;
+
+/// Exceptions 05 and 06 (Modbus Application Protocol 7): it is at work on something, and will answer when it has done.
+const ACKNOWLEDGE: u8 = 5;
+const BUSY: u8 = 6;
+/// How long a device that is busy is left alone at first; then twice as long each time.
+const FIRST_REST: Duration = Duration::from_millis(20);
+
+/// How a device that says it is busy is asked again.
+#[derive(Default)]
+struct Busy {
+    rested: Duration,
+    rest: Duration,
+}
+
+impl Busy {
+    /// How long to leave it alone; `None` when that would be longer in all than an answer may take.
+    fn rest(&mut self, longest: Duration) -> Option<Duration> {
+        self.rest = (self.rest * 2).max(FIRST_REST);
+        self.rested += self.rest;
+        (self.rested < longest).then_some(self.rest)
+    }
+}
 
 /// Why a request brought no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +73,12 @@ pub(crate) struct Wire {
     /// What was last logged of the connection.
     told: Option<LinkState>,
     last_request_ended: Option<Duration>,
-    meters: ConnectionMeters,
+    meters: Arc<ConnectionMeters>,
 }
 
 impl Wire {
     /// A wire that isn't connected yet; the first request dials.
-    pub(crate) fn new(connection: &Connection, clock: SteadyClock, meters: ConnectionMeters) -> Self {
+    pub(crate) fn new(connection: &Connection, clock: SteadyClock, meters: Arc<ConnectionMeters>) -> Self {
         let seed = connection.name.bytes().fold(0, |seed: u64, byte| {
             seed.wrapping_mul(31).wrapping_add(u64::from(byte))
         });
@@ -74,8 +97,8 @@ impl Wire {
         }
     }
 
-    /// Asks a unit. A link that had worked and is found broken is dialled again at once, so a server that closes after
-    /// every answer works.
+    /// Asks a unit, after at least `pause` since the last request. A link that had worked and is found broken is dialled again at
+    /// once, so a server that closes after every answer works. A device that says it is busy is asked again within the timeout.
     ///
     /// # Errors
     /// [`Failure`], when there is no answer to use.
@@ -84,7 +107,9 @@ impl Wire {
         unit: u8,
         read: &Read,
         ids: TransactionIds,
+        pause: Duration,
     ) -> Result<Answer, Failure> {
+        let mut busy = Busy::default();
         if self
             .link
             .as_ref()
@@ -97,7 +122,7 @@ impl Wire {
                 return Err(Failure::Down);
             }
             let had_worked = self.link.is_some() && self.proven;
-            match self.ask_once(unit, read, ids).await {
+            match self.ask_once(unit, read, ids, pause).await {
                 Ok(answer) => return Ok(answer),
                 Err(ReadError::Timeout) => return Err(self.timed_out()),
                 Err(ReadError::Refused(code @ (0x0a | 0x0b))) => {
@@ -108,6 +133,12 @@ impl Wire {
                         "the gateway cannot reach the unit"
                     );
                     return Err(Failure::Unreachable);
+                }
+                Err(ReadError::Refused(code @ (ACKNOWLEDGE | BUSY))) => {
+                    let Some(rest) = busy.rest(self.connection.timeout) else {
+                        return Err(Failure::Refused(code));
+                    };
+                    tokio::time::sleep(rest).await;
                 }
                 Err(ReadError::Refused(code)) => return Err(Failure::Refused(code)),
                 Err(ReadError::Malformed) => return Err(Failure::Malformed),
@@ -122,14 +153,21 @@ impl Wire {
         }
     }
 
-    async fn ask_once(&mut self, unit: u8, read: &Read, ids: TransactionIds) -> Result<Answer, ReadError> {
+    async fn ask_once(
+        &mut self,
+        unit: u8,
+        read: &Read,
+        ids: TransactionIds,
+        pause: Duration,
+    ) -> Result<Answer, ReadError> {
         let link = match self.link.take() {
             Some(link) => link,
             None => self.dial().await?,
         };
         let link = self.link.insert(link);
-        if let Some(ended) = self.last_request_ended.filter(|_| !self.pause.is_zero()) {
-            self.clock.reaches(ended + self.pause).await;
+        let pause = self.pause.max(pause);
+        if let Some(ended) = self.last_request_ended.filter(|_| !pause.is_zero()) {
+            self.clock.reaches(ended + pause).await;
         }
         let answer = link.read(unit, read, ids, self.connection.timeout).await;
         self.last_request_ended = Some(self.clock.now());
@@ -145,7 +183,7 @@ impl Wire {
         if !self.connection.pause_after_connect.is_zero() {
             tokio::time::sleep(self.connection.pause_after_connect).await;
         }
-        self.meters.up.set(1.0);
+        self.meters.set_up(true);
         if self.ever_up {
             self.meters.reconnects.increment(1);
         }
@@ -175,7 +213,7 @@ impl Wire {
 
     fn drop_link(&mut self) {
         self.link = None;
-        self.meters.up.set(0.0);
+        self.meters.set_up(false);
     }
 
     /// An answer came. Only that proves a link: some addresses take every connection and close it again.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{Batch, Connection, Device, DeviceIndex, Missing, Reading, Sample, Site, Unit};
+use model::{Batch, Connection, Device, DeviceIndex, Missing, Reading, Sample, Unit};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Publish;
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +16,7 @@ use super::payload::Payload;
 use super::silence::Silence;
 use crate::clock::{BatchTimes, SteadyClock};
 use crate::delivery::{Delivery, PollIntake, Receipt};
+use crate::field::Field;
 use crate::health::{Condition, Health};
 use crate::meters::DeviceMeters;
 
@@ -34,7 +35,7 @@ struct Heard<'site> {
     device: &'site Device,
     times: BatchTimes,
     health: Health,
-    meters: DeviceMeters,
+    meters: Arc<DeviceMeters>,
 }
 
 /// Hands on what arrives, and the silence of who says nothing.
@@ -53,7 +54,7 @@ pub(crate) struct Listener<'site> {
 impl<'site> Listener<'site> {
     /// A listener to the topics of these devices.
     pub(crate) fn new(
-        site: &'site Site,
+        field: &'site Field,
         connection: &'site Connection,
         devices: &[DeviceIndex],
         intake: mpsc::Sender<Delivery>,
@@ -62,21 +63,27 @@ impl<'site> Listener<'site> {
         let mut topics = HashMap::<&str, Vec<usize>>::new();
         let devices: Vec<_> = devices
             .iter()
-            .filter_map(|index| Some((*index, site.devices.get(*index)?)))
+            .filter_map(|index| {
+                Some((
+                    *index,
+                    field.site().devices.get(*index)?,
+                    field.device_meters(*index)?,
+                ))
+            })
             .collect();
-        for (number, (_, device)) in devices.iter().enumerate() {
+        for (number, (_, device, _)) in devices.iter().enumerate() {
             if let Unit::Topic(topic) = &device.unit {
                 topics.entry(topic).or_default().push(number);
             }
         }
         let clock = SteadyClock::begin();
-        let silence = Silence::new(devices.iter().map(|(_, device)| device.interval), clock.now());
-        let devices = devices.into_iter().map(|(index, device)| Heard {
+        let silence = Silence::new(devices.iter().map(|(_, device, _)| device.interval), clock.now());
+        let devices = devices.into_iter().map(|(index, device, meters)| Heard {
             index,
             device,
             times: BatchTimes::default(),
             health: Health::default(),
-            meters: DeviceMeters::new(&device.id),
+            meters,
         });
         Self {
             connection,
@@ -204,7 +211,7 @@ fn receipt() -> (Receipt, oneshot::Receiver<()>) {
 
 /// Listens on behalf of a connection until `stop` is cancelled.
 pub(crate) async fn run(
-    site: Arc<Site>,
+    field: Arc<Field>,
     connection: Connection,
     devices: Vec<DeviceIndex>,
     arrivals: mpsc::Receiver<Arrival>,
@@ -212,7 +219,7 @@ pub(crate) async fn run(
     acks: mpsc::Sender<Unacknowledged>,
     stop: CancellationToken,
 ) {
-    Listener::new(&site, &connection, &devices, intake, acks)
+    Listener::new(&field, &connection, &devices, intake, acks)
         .go_on(arrivals, stop)
         .await;
 }

@@ -25,6 +25,7 @@ use super::listen::{self, Arrival};
 use crate::backoff::Backoff;
 use crate::clock::SteadyClock;
 use crate::delivery::Delivery;
+use crate::field::Field;
 use crate::health::LinkState;
 use crate::meters::ConnectionMeters;
 
@@ -48,13 +49,16 @@ const LAST_RECEIPTS: Duration = Duration::from_secs(1);
 
 /// Listens to the devices of a broker until `stop` is cancelled.
 pub(crate) async fn run(
-    site: Arc<Site>,
+    field: Arc<Field>,
     index: ConnectionIndex,
     devices: Vec<DeviceIndex>,
     intake: mpsc::Sender<Delivery>,
     stop: CancellationToken,
 ) {
-    let Some(connection) = site.connections.get(index).cloned() else {
+    let (Some(connection), Some(meters)) = (
+        field.site().connections.get(index).cloned(),
+        field.connection_meters(index),
+    ) else {
         return;
     };
     let Some(options) = options(&connection) else {
@@ -73,9 +77,9 @@ pub(crate) async fn run(
         redeliver.clone(),
         name,
     ));
-    let topics = topics(&site, &devices);
+    let topics = topics(field.site(), &devices);
     let listener = listen::run(
-        site.clone(),
+        field.clone(),
         connection.clone(),
         devices,
         arrived,
@@ -84,7 +88,7 @@ pub(crate) async fn run(
         stop.clone(),
     );
     let listener = tokio::spawn(listener);
-    let mut subscriber = Subscriber::new(&connection, client, era, topics, arrivals);
+    let mut subscriber = Subscriber::new(&connection, meters, client, era, topics, arrivals);
     subscriber.go_on(events, &redeliver, &stop, acks).await;
     listener.abort();
 }
@@ -140,12 +144,13 @@ struct Subscriber {
     is_subscribed: bool,
     /// What was last logged of the connection.
     told: Option<LinkState>,
-    meters: ConnectionMeters,
+    meters: Arc<ConnectionMeters>,
 }
 
 impl Subscriber {
     fn new(
         connection: &Connection,
+        meters: Arc<ConnectionMeters>,
         client: AsyncClient,
         era: Arc<Era>,
         topics: Vec<String>,
@@ -165,7 +170,7 @@ impl Subscriber {
             is_up: false,
             is_subscribed: false,
             told: None,
-            meters: ConnectionMeters::new(&connection.name),
+            meters,
         }
     }
 
@@ -214,7 +219,7 @@ impl Subscriber {
         events.clean();
         self.unanswered.clear();
         self.is_up = false;
-        self.meters.up.set(0.0);
+        self.meters.set_up(false);
     }
 
     fn went_down(&mut self, error: &str) -> Duration {
@@ -253,7 +258,7 @@ impl Subscriber {
         }
         self.ever_up = true;
         self.is_up = true;
-        self.meters.up.set(1.0);
+        self.meters.set_up(true);
         if self.told != Some(LinkState::Works) {
             self.told = Some(LinkState::Works);
             tracing::info!(connection = self.name, link = %self.link, session_present, "connection to the broker works");

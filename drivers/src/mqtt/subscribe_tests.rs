@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::test_site::{connection, point_in_json, profile, site};
-use crate::{Delivery, Drivers, start};
+use crate::{Delivery, Drivers, Field, start};
 
 /// What [`until_heard`] publishes.
 const ZERO: Reading = Reading::Good(Value::Number(0.0));
@@ -104,7 +104,7 @@ struct Running {
 fn run(site: Site, room: usize) -> Running {
     let (intake, deliveries) = mpsc::channel(room);
     let stop = CancellationToken::new();
-    let drivers = start(Arc::new(site), intake, stop.clone());
+    let drivers = start(Arc::new(Field::new(Arc::new(site))), intake, stop.clone());
     Running {
         deliveries,
         drivers,

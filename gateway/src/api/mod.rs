@@ -8,6 +8,7 @@ mod events;
 mod gateway;
 mod health;
 mod history;
+mod links;
 mod lists;
 mod openapi;
 mod page;
@@ -45,6 +46,8 @@ pub struct Shared {
     pub calendar: Arc<WorkCalendar>,
     /// The newest samples.
     pub live: Arc<RwLock<Live>>,
+    /// How devices and connections do on the wire.
+    pub field: Arc<drivers::Field>,
     /// Alarms.
     pub board: crate::desk::Board,
     /// Where people's actions go.
@@ -91,6 +94,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/devices", get(devices::list))
         .route("/api/v1/devices/{id}", get(devices::show))
         .route("/api/v1/devices/{id}/history", get(history::show))
+        .route("/api/v1/devices/{id}/link", get(links::device))
+        .route("/api/v1/connections", get(links::connections))
         .route("/api/v1/alarms", get(alarms::list))
         .route("/api/v1/alarms/{id}", get(alarms::show))
         .route("/api/v1/alarms/{id}/{action}", post(alarms::act))

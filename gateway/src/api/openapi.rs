@@ -19,6 +19,8 @@ use crate::view::{AlarmView, ClockView, DeviceView, PointView, StepView, TextVie
         super::devices::list,
         super::devices::show,
         super::history::show,
+        super::links::device,
+        super::links::connections,
         super::alarms::list,
         super::alarms::show,
         super::alarms::act,
