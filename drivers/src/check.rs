@@ -8,6 +8,7 @@ use model::{Connection, ConnectionIndex, Device, Fault, Place, Point, Site, Unit
 use crate::modbus::learnt::Learnt;
 use crate::modbus::plan::plan;
 use crate::mqtt::payload::can_carry;
+use crate::mqtt::sparkplug::nodes::{Place as SparkplugPlace, speaks_sparkplug};
 use crate::tls;
 
 /// Everything in the site that its drivers could not do, in the order of places.
@@ -21,6 +22,7 @@ pub fn check(site: &Site) -> Vec<Fault> {
             .filter_map(|(index, connection)| overloaded(site, index, connection)),
     );
     faults.extend(shared_client_ids(site));
+    faults.extend(misplaced_sparkplug(site));
     faults.extend(
         site.connections
             .iter()
@@ -145,6 +147,16 @@ fn useless_certificates(site: &Site, index: ConnectionIndex, connection: &Connec
     let error = tls::client(connection.tls.as_ref()?).err()?;
     let text = format!("connection `{}`: {error}", connection.name);
     Some(Fault::new(first_place(site, index), text))
+}
+
+/// Devices that speak Sparkplug and whose unit does not say where.
+fn misplaced_sparkplug(site: &Site) -> impl Iterator<Item = Fault> {
+    let misplaced = |device: &&Device| speaks_sparkplug(device) && SparkplugPlace::of(&device.unit).is_none();
+    site.devices.values().filter(misplaced).map(|device| {
+        let text =
+            "a device that speaks Sparkplug has the unit `spBv1.0/GROUP/NODE` or `spBv1.0/GROUP/NODE/DEVICE`";
+        Fault::new(device.place.clone(), text)
+    })
 }
 
 fn first_place(site: &Site, index: ConnectionIndex) -> Place {

@@ -17,6 +17,8 @@ mod modbus;
 mod mqtt;
 #[cfg(test)]
 mod test_site;
+#[cfg(test)]
+mod test_tls;
 mod tls;
 
 pub use check::check;

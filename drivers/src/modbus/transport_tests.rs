@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use model::{Connection, Link, Missing, Parity, Reading, Secret, SerialLine, Site, Tls, Unit};
-use rcgen::{CertificateParams, CertifiedIssuer, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -17,6 +16,7 @@ use tokio_serial::{SerialPort, SerialStream};
 use super::poll_harness::{NO_ANSWER, fast, good, readings, registers, run};
 use super::raw_server::{Deed, Framing, RawServer, Request, serve};
 use crate::test_site::{connection, site};
+use crate::test_tls::{Identities, identities};
 
 fn rtu_over_tcp(server: &RawServer) -> Connection {
     connection(Link::ModbusRtuOverTcp {
@@ -165,31 +165,6 @@ async fn a_short_answer_with_a_right_check_sum_is_malformed_and_no_value() {
     ));
     let malformed = Reading::Missing(Missing::Malformed);
     assert_eq!(readings(&running.next().await), [malformed.clone(), malformed]);
-}
-
-/// An authority, and a certificate and key that it signed for 127.0.0.1.
-struct Identities {
-    authority: String,
-    certificate: String,
-    key: String,
-}
-
-fn identities() -> Identities {
-    let authority_key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority: CertifiedIssuer<'_, KeyPair> =
-        CertifiedIssuer::self_signed(params, authority_key).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let issuer: &Issuer<'_, KeyPair> = &authority;
-    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])
-        .unwrap()
-        .signed_by(&key, issuer);
-    Identities {
-        authority: authority.pem(),
-        certificate: certificate.unwrap().pem(),
-        key: key.serialize_pem(),
-    }
 }
 
 /// A Modbus TCP server inside TLS that wants a certificate of its client.
