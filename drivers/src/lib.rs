@@ -10,6 +10,8 @@ mod check;
 mod clock;
 mod delivery;
 mod field;
+#[cfg(test)]
+mod fuzz_tests;
 mod health;
 mod memory;
 mod meters;
@@ -34,6 +36,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use clock::SteadyClock;
+
 /// The running drivers of a site: one task for each connection that has a device in service, and one that keeps what they learn.
 #[derive(Debug)]
 pub struct Drivers {
@@ -46,6 +50,8 @@ pub struct Drivers {
 /// are counted. A message's batch waits, unacknowledged. Until `stop` is cancelled the tasks go on, whatever devices do.
 pub fn start(field: Arc<Field>, intake: mpsc::Sender<Delivery>, stop: CancellationToken) -> Drivers {
     let site = Arc::clone(field.site());
+    // One for all, so that slots on one grid come at one moment.
+    let clock = SteadyClock::begin();
     let mut connections = JoinSet::new();
     for (index, connection) in site.connections.iter() {
         let devices: Vec<_> = site
@@ -59,7 +65,7 @@ pub fn start(field: Arc<Field>, intake: mpsc::Sender<Delivery>, stop: Cancellati
         }
         let (field, intake, stop) = (field.clone(), intake.clone(), stop.clone());
         if connection.link.is_modbus() {
-            connections.spawn(modbus::poll::run(field, index, devices, intake, stop));
+            connections.spawn(modbus::poll::run(field, index, devices, clock, intake, stop));
         } else {
             connections.spawn(mqtt::subscribe::run(field, index, devices, intake, stop));
         }

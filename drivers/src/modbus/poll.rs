@@ -26,6 +26,11 @@ use crate::meters::{ConnectionMeters, DeviceMeters};
 /// Exceptions 02 and 03 (Modbus Application Protocol 7): no such registers, or not so many.
 const ILLEGAL_ADDRESS: u8 = 2;
 const ILLEGAL_VALUE: u8 = 3;
+/// A unit that left so many polls in a row unanswered is asked only to see whether it is there again.
+const TAKEN_FOR_DEAD: u32 = 2;
+/// After such a probe for nothing the line belongs to the others for so many timeouts: however many units are dead, they take a
+/// fifth of it at most.
+const PROBE_SHARE: u32 = 4;
 /// The longest that a silent unit is left alone.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 
@@ -34,6 +39,7 @@ pub(crate) async fn run(
     field: Arc<Field>,
     index: ConnectionIndex,
     devices: Vec<DeviceIndex>,
+    clock: SteadyClock,
     intake: mpsc::Sender<Delivery>,
     stop: CancellationToken,
 ) {
@@ -43,7 +49,7 @@ pub(crate) async fn run(
     ) else {
         return;
     };
-    let mut poller = Poller::new(&field, connection, &devices, meters, intake);
+    let mut poller = Poller::new(&field, connection, &devices, clock, meters, intake);
     // A request that is under way is given up: nothing waits for its answer any more.
     tokio::select! {
         () = stop.cancelled() => {}
@@ -108,6 +114,8 @@ struct Poller<'site> {
     /// One for each different unit: two devices behind one unit are silent together.
     units: Vec<Backoff>,
     schedule: Schedule,
+    /// Before this no unit that is taken for dead is asked again.
+    next_probe: Duration,
     wire: Wire,
     clock: SteadyClock,
     meters: Arc<ConnectionMeters>,
@@ -119,10 +127,10 @@ impl<'site> Poller<'site> {
         field: &'site Field,
         connection: &'site Connection,
         devices: &[DeviceIndex],
+        clock: SteadyClock,
         meters: Arc<ConnectionMeters>,
         intake: mpsc::Sender<Delivery>,
     ) -> Self {
-        let clock = SteadyClock::begin();
         let mut units = Vec::new();
         let mut unit_states = BTreeMap::new();
         let devices: Vec<_> = devices
@@ -157,6 +165,7 @@ impl<'site> Poller<'site> {
             devices,
             units,
             schedule,
+            next_probe: Duration::ZERO,
             wire: Wire::new(connection, clock, Arc::clone(&meters)),
             clock,
             meters,
@@ -193,7 +202,8 @@ impl<'site> Poller<'site> {
             &polled.healing.learnt,
         );
         polled.poll += 1;
-        let outcome = if backoff.may_try(began) {
+        let is_probe = backoff.failures() >= TAKEN_FOR_DEAD;
+        let outcome = if backoff.may_try(began) && (!is_probe || began >= self.next_probe) {
             polled.healing.begin(began);
             let mut asking = Asking {
                 wire: &mut self.wire,
@@ -207,6 +217,9 @@ impl<'site> Poller<'site> {
                 let took = self.clock.now().saturating_sub(began);
                 self.meters.polled(took);
                 polled.meters.latency.record(took);
+            }
+            if is_probe && outcome.condition == Condition::Silent {
+                self.next_probe = self.clock.now() + self.connection.timeout * PROBE_SHARE;
             }
             outcome.weigh(backoff, polled.healing.learnt.may_need_rest(), began);
             if polled.healing.end(&polled.device.id) {

@@ -229,6 +229,41 @@ async fn a_device_inside_tls_is_read_with_a_certificate_and_refuses_without_one(
     }
 }
 
+/// How long a line at 9600 8N1 takes for the frames of one answered read.
+fn on_the_line(request: &Request) -> Duration {
+    let bytes = 8 + 5 + 2 * u32::from(request.count);
+    Duration::from_micros(1042) * bytes
+}
+
+#[tokio::test]
+async fn with_a_third_of_a_serial_line_dead_the_others_keep_their_interval() {
+    let line = line(|request| match request.unit {
+        unit if unit % 3 == 0 => Vec::new(),
+        _ => vec![Deed::Wait(on_the_line(&request)), Deed::Send(request.right())],
+    });
+    let ten: Vec<u16> = (0..10).collect();
+    let units = (1..=30).map(|unit| (Unit::Modbus(unit), registers(&ten)));
+    let mut running = run(fast(site(line, units), ms(2000)));
+    let begin = std::time::Instant::now();
+    let mut last = std::collections::HashMap::new();
+    let mut gaps = Vec::new();
+    while begin.elapsed() < ms(24_000) {
+        let batch = running.next().await;
+        if (batch.device.0 + 1) % 3 == 0 {
+            continue;
+        }
+        let before = last.insert(batch.device, batch.at);
+        // The first silences of all dead units come together.
+        if let Some(before) = before.filter(|_| begin.elapsed() > ms(10_000)) {
+            gaps.push(batch.at.duration_since(before).as_millis());
+        }
+    }
+    gaps.sort_unstable();
+    let at = |percent: usize| gaps[(gaps.len() * percent).div_ceil(100) - 1];
+    assert!((1_600..=2_400).contains(&at(50)), "{gaps:?}");
+    assert!(at(5) >= 1_600 && at(95) <= 2_400, "{gaps:?}");
+}
+
 #[test]
 fn certificates_that_are_of_no_use_are_told_before_the_start() {
     let mut dialled = connection(Link::ModbusTls {

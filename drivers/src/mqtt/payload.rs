@@ -85,7 +85,7 @@ impl<'message> Payload<'message> {
     }
 
     /// What the message says of a point.
-    fn reading(&self, point: &Point) -> Reading {
+    pub(crate) fn reading(&self, point: &Point) -> Reading {
         let Address::Pointer(pointer) = &point.address else {
             return MALFORMED;
         };
