@@ -135,6 +135,18 @@ impl Drop for Process {
     }
 }
 
+/// Seconds of processor time that the calling thread has used.
+///
+/// # Errors
+/// The kernel does not tell it.
+pub fn own_thread_seconds() -> Outcome<f64> {
+    let path = "/proc/thread-self/schedstat";
+    let text = std::fs::read_to_string(path).during(path)?;
+    let first = text.split_whitespace().next().during(path)?;
+    let nanoseconds: f64 = first.parse().during(path)?;
+    Ok(nanoseconds / 1e9)
+}
+
 /// Every program here replaces the one before it, so that the child's id is that of the command itself: `setpriv` has the kernel kill
 /// it when the benchmark ends, the shell gives it all the descriptors that it may have, and `taskset` keeps it on its core.
 fn prepare(name: &str, command: &Command, core: Core, folder: &Path) -> Outcome<(Command, PathBuf, File)> {

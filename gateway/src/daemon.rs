@@ -211,6 +211,7 @@ impl Daemon {
             records: Arc::new(Mutex::new(api_records)),
             history: history.reader,
             deliveries,
+            attachments: crate::attachments::Attachments::of(data),
             hub: Hub::new(started_at),
             metrics,
             started_at,

@@ -2,16 +2,21 @@
 //!
 //! One direction, left to right: drivers deliver to [`intake`], which keeps [`live`] up to date and hands each batch to [`telemetry`] and
 //! to the [`desk`]; the desk turns rules' verdicts into [`alarms`], [`tickets`] and [`notices`]; [`api`] looks at all of it and
-//! shows it in the shapes of [`view`]. [`daemon`] opens the rooms and joins them.
+//! shows it in the shapes of [`view`]; [`report`] reckons up a month of it. [`daemon`] opens the rooms and joins them.
 
 pub mod alarms;
 pub mod api;
+pub mod attachments;
 pub mod daemon;
 pub mod desk;
+pub mod device_record;
 mod failure;
+pub mod handover;
 mod intake;
+pub mod journal;
 pub mod live;
 pub mod notices;
+pub mod report;
 mod sight;
 pub mod store;
 pub mod telemetry;

@@ -5,14 +5,14 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use model::{Device, Point, Reading, Site, Text, Value};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use utoipa::ToSchema;
 
 use crate::alarms::Alarm;
 use crate::live::{DeviceState, LivePoint};
-use crate::notices::Notice;
-use crate::tickets::{ClockStand, Origin, Step, StoppedBy, Ticket, WorkCalendar};
+use crate::notices::{Called, Notice};
+use crate::tickets::{Attachment, ClockKind, ClockStand, Run, Step, StoppedBy, Ticket, Told, WorkCalendar};
 
 /// A moment as RFC 3339 with the site's offset.
 pub fn rfc3339(at: Timestamp, timezone: &TimeZone) -> String {
@@ -22,7 +22,7 @@ pub fn rfc3339(at: Timestamp, timezone: &TimeZone) -> String {
 }
 
 /// A text in both languages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TextView {
     /// In Chinese.
     pub zh: String,
@@ -71,7 +71,8 @@ pub struct PointView {
 }
 
 impl PointView {
-    fn new(point: &Point, live: &LivePoint, timezone: &TimeZone) -> Self {
+    /// A point as it is.
+    pub fn new(point: &Point, live: &LivePoint, timezone: &TimeZone) -> Self {
         let (quality, reason) = quality(&live.reading);
         Self {
             value: live.reading.value().map_or(Json::Null, value),
@@ -188,8 +189,47 @@ pub struct TicketView {
     opened_at: String,
     /// The fault's earlier ticket, when that one was closed too long ago to reopen.
     previous: Option<String>,
+    /// Who reported it: confidential, and shown only by the ticket's own page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reporter: Option<String>,
     clocks: Vec<ClockView>,
+    attachments: Vec<AttachmentView>,
+    /// The run of planned work that it is.
+    planned: Option<PlannedView>,
     steps: Vec<StepView>,
+}
+
+/// A file that belongs to a ticket.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AttachmentView {
+    /// Of its bytes; the last part of its address.
+    sha256: String,
+    name: String,
+    bytes: u64,
+    at: String,
+    by: String,
+}
+
+/// A run of planned work.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PlannedView {
+    /// The plan's id.
+    work: String,
+    /// The day by whose end it must be done.
+    due: String,
+    /// How many runs were missed that this one makes up for.
+    missed: u32,
+    /// What must be attached before it can be closed.
+    evidence: TextView,
+    checklist: Vec<ItemView>,
+}
+
+/// An item of a checklist.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ItemView {
+    text: TextView,
+    done_at: Option<String>,
+    done_by: Option<String>,
 }
 
 /// A deadline.
@@ -205,6 +245,10 @@ pub struct ClockView {
     stopped_at: Option<String>,
     /// `telemetry`, or the name of the person who stopped it.
     stopped_by: Option<String>,
+    /// `telemetry`, `person`, `word` (a person's word against the telemetry) or `closing`: reports count these apart.
+    stopped_how: Option<&'static str>,
+    /// How long it waited for parts: a clock that waited is never shown as met without this.
+    paused_seconds: i64,
     /// `running`, `paused`, `met` or `missed`.
     state: &'static str,
     /// Missed and not stopped yet.
@@ -220,10 +264,32 @@ pub struct StepView {
     by: String,
     what: String,
     note: Option<String>,
+    /// That somebody was told something; on a reported ticket only by its own page, for it names people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told: Option<ToldView>,
+}
+
+/// That somebody was told something.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ToldView {
+    whom: String,
+    what: String,
+    at: String,
 }
 
 impl TicketView {
-    /// A ticket as it stands at `now`.
+    /// A ticket as it stands at `now`, with what is confidential.
+    pub fn whole(ticket: &Ticket, calendar: &WorkCalendar, now: Timestamp) -> Self {
+        let mut view = Self::new(ticket, calendar, now);
+        view.reporter = ticket.reporter.clone();
+        for (shown, step) in view.steps.iter_mut().zip(&ticket.steps) {
+            let told = step.told.as_ref();
+            shown.told = told.map(|told| ToldView::new(told, calendar.timezone()));
+        }
+        view
+    }
+
+    /// A ticket as it stands at `now`, for everybody.
     pub fn new(ticket: &Ticket, calendar: &WorkCalendar, now: Timestamp) -> Self {
         let timezone = calendar.timezone();
         let clocks = ticket.clocks.iter().filter_map(|clock| {
@@ -238,20 +304,24 @@ impl TicketView {
             device: ticket.device.clone(),
             alarm: ticket.alarm.clone(),
             standard: ticket.standard.clone(),
-            origin: match ticket.origin {
-                Origin::Rule => "rule",
-                Origin::Person => "person",
-            },
+            origin: ticket.origin.name(),
             severity: ticket.severity.name(),
             summary: (&ticket.summary).into(),
             state: ticket.state.name(),
             opened_at: rfc3339(ticket.opened_at, timezone),
             previous: ticket.previous.clone(),
+            reporter: None,
             clocks: clocks.collect(),
+            attachments: ticket
+                .attachments
+                .iter()
+                .map(|file| AttachmentView::new(file, timezone))
+                .collect(),
+            planned: ticket.planned.as_ref().map(|run| PlannedView::new(run, timezone)),
             steps: ticket
                 .steps
                 .iter()
-                .map(|step| StepView::new(step, timezone))
+                .map(|step| StepView::new(step, ticket.reporter.is_none(), timezone))
                 .collect(),
         }
     }
@@ -265,6 +335,8 @@ impl ClockView {
             started_at: rfc3339(stand.started_at, timezone),
             due: rfc3339(stand.due, timezone),
             stopped_at: stand.stopped.as_ref().map(|(at, _)| rfc3339(*at, timezone)),
+            stopped_how: stand.stopped.as_ref().map(|(_, by)| by.name()),
+            paused_seconds: stand.paused.as_secs(),
             stopped_by: stand.stopped.map(|(_, by)| match by {
                 StoppedBy::Telemetry => "telemetry".to_owned(),
                 StoppedBy::Person(person) | StoppedBy::Word(person) | StoppedBy::Closing(person) => person,
@@ -277,12 +349,53 @@ impl ClockView {
 }
 
 impl StepView {
-    fn new(step: &Step, timezone: &TimeZone) -> Self {
+    fn new(step: &Step, names_people: bool, timezone: &TimeZone) -> Self {
+        let told = step.told.as_ref().filter(|_| names_people);
         Self {
             at: rfc3339(step.at, timezone),
             by: step.by.clone(),
             what: step.what.clone(),
             note: step.note.clone(),
+            told: told.map(|told| ToldView::new(told, timezone)),
+        }
+    }
+}
+
+impl ToldView {
+    fn new(told: &Told, timezone: &TimeZone) -> Self {
+        Self {
+            whom: told.whom.clone(),
+            what: told.what.clone(),
+            at: rfc3339(told.at, timezone),
+        }
+    }
+}
+
+impl AttachmentView {
+    fn new(file: &Attachment, timezone: &TimeZone) -> Self {
+        Self {
+            sha256: file.sha256.clone(),
+            name: file.name.clone(),
+            bytes: file.bytes,
+            at: rfc3339(file.at, timezone),
+            by: file.by.clone(),
+        }
+    }
+}
+
+impl PlannedView {
+    fn new(run: &Run, timezone: &TimeZone) -> Self {
+        let items = run.checklist.iter().map(|item| ItemView {
+            text: (&item.text).into(),
+            done_at: item.done.as_ref().map(|(at, _)| rfc3339(*at, timezone)),
+            done_by: item.done.as_ref().map(|(_, by)| by.clone()),
+        });
+        Self {
+            work: run.work.clone(),
+            due: run.due.to_string(),
+            missed: run.missed,
+            evidence: (&run.evidence).into(),
+            checklist: items.collect(),
         }
     }
 }
@@ -290,24 +403,59 @@ impl StepView {
 /// What the webhook is told.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WebhookView {
-    /// `ticket.opened`, `ticket.reopened` or `ticket.overdue`.
+    /// `ticket.opened`, `ticket.reopened`, `ticket.due_soon`, `ticket.overdue` or `ticket.escalated`.
     event: String,
     /// The same at every try: a receiver that has it already drops a repeat.
     key: String,
     at: String,
-    /// Which clock ran out.
+    /// Which clock ran out: of `ticket.overdue` alone.
     clock: Option<&'static str>,
+    /// Of `ticket.due_soon` and `ticket.escalated`: which clock, and when it runs out.
+    escalation: Option<EscalationView>,
+    /// Whom it is for; empty where the site has no roster.
+    #[serde(rename = "for")]
+    people: Vec<Called>,
     ticket: TicketView,
+}
+
+/// A step of the escalation along the duty roster.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EscalationView {
+    /// `respond`, `arrive` or `resolve`.
+    clock: &'static str,
+    /// When the clock runs out, or ran out.
+    due: Option<String>,
+    /// Whether it has run out.
+    overdue: bool,
+}
+
+impl EscalationView {
+    fn new(notice: &Notice, kind: ClockKind, calendar: &WorkCalendar) -> Self {
+        let clock = notice.ticket.clocks.iter().find(|clock| clock.kind == kind);
+        let stand = clock.and_then(|clock| clock.stand(notice.at, calendar));
+        Self {
+            clock: kind.name(),
+            overdue: stand.as_ref().is_some_and(|stand| stand.overdue),
+            due: stand.map(|stand| rfc3339(stand.due, calendar.timezone())),
+        }
+    }
 }
 
 impl WebhookView {
     /// A notice as it is sent: the ticket as it stood when it happened.
     pub fn new(notice: &Notice, calendar: &WorkCalendar) -> Self {
+        // `clock` says of a notice that the clock ran out; those who were promised so must not meet it on a warning.
+        let ran_out = notice.event == "ticket.overdue";
         Self {
             event: notice.event.clone(),
             key: notice.key.clone(),
             at: rfc3339(notice.at, calendar.timezone()),
-            clock: notice.clock.map(|clock| clock.name()),
+            clock: notice.clock.filter(|_| ran_out).map(ClockKind::name),
+            escalation: notice
+                .clock
+                .filter(|_| !ran_out)
+                .map(|kind| EscalationView::new(notice, kind, calendar)),
+            people: notice.people.clone(),
             ticket: TicketView::new(&notice.ticket, calendar, notice.at),
         }
     }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::{Class, Connection, ConnectionIndex, Dense, Device, DeviceIndex, PointId, Profile, Standard};
+use crate::{
+    Class, Connection, ConnectionIndex, Dense, Device, DeviceIndex, DutyShift, PointId, Profile, Standard,
+};
 
 /// A loaded site. Everything in it is checked; what was faulty is left out (and told by [`crate::load`]).
 #[derive(Clone, Debug)]
@@ -119,32 +121,6 @@ pub struct Script {
     pub file: String,
     /// What it says.
     pub text: String,
-}
-
-/// A daily shift of `roster.csv`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DutyShift {
-    /// Who.
-    pub person: String,
-    /// As what.
-    pub role: String,
-    /// How to reach them.
-    pub phone: String,
-    /// From this time of day in the site's zone …
-    pub from: jiff::civil::Time,
-    /// … to this one; a shift whose end is not after its start goes over midnight.
-    pub to: jiff::civil::Time,
-}
-
-impl DutyShift {
-    /// Whether the shift covers a time of day.
-    pub fn covers(&self, time: jiff::civil::Time) -> bool {
-        if self.from < self.to {
-            self.from <= time && time < self.to
-        } else {
-            self.from <= time || time < self.to
-        }
-    }
 }
 
 impl Site {

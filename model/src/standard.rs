@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Span;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,95 @@ pub struct Standard {
     pub deadlines: BTreeMap<String, Deadlines>,
     /// Which days are working days.
     pub calendar: Calendar,
+    /// The site's recurring work, as its `planned.toml` has it.
+    pub planned: Vec<PlannedWork>,
+}
+
+/// Recurring work that the site has planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedWork {
+    /// Its own id: `water-tanks`, …
+    pub id: String,
+    /// What is to be done.
+    pub what: Text,
+    /// On which device, if it is one's.
+    pub device: Option<String>,
+    /// How often.
+    pub every: Every,
+    /// The first day that it is due.
+    pub first_due: Date,
+    /// So many days before it is due its ticket opens; less than the time between two runs.
+    pub lead_days: u16,
+    /// What is to be ticked, in order; may be empty.
+    pub checklist: Vec<Text>,
+    /// What must be attached before it can be closed.
+    pub evidence: Text,
+    /// The sentence of the published standard that asks for it; empty for a site's own.
+    pub quote: String,
+}
+
+/// How often planned work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Every {
+    /// Every day.
+    Day,
+    /// Every seven days.
+    Week,
+    /// Every month, on the day of the first; on the month's last where it is shorter.
+    Month,
+    /// Every three months.
+    Quarter,
+    /// Every six months.
+    HalfYear,
+    /// Every twelve months.
+    Year,
+}
+
+impl Every {
+    /// All of them by the name that a file gives them.
+    pub const NAMES: [(&'static str, Self); 6] = [
+        ("daily", Self::Day),
+        ("weekly", Self::Week),
+        ("monthly", Self::Month),
+        ("quarterly", Self::Quarter),
+        ("twice_a_year", Self::HalfYear),
+        ("yearly", Self::Year),
+    ];
+
+    /// The time between two runs, `count` times over.
+    pub fn times(self, count: i32) -> Span {
+        match self {
+            Self::Day => Span::new().days(count),
+            Self::Week => Span::new().days(count.saturating_mul(7)),
+            Self::Month => Span::new().months(count),
+            Self::Quarter => Span::new().months(count.saturating_mul(3)),
+            Self::HalfYear => Span::new().months(count.saturating_mul(6)),
+            Self::Year => Span::new().months(count.saturating_mul(12)),
+        }
+    }
+
+    /// The least days between two runs.
+    pub fn least_days(self) -> u16 {
+        match self {
+            Self::Day => 1,
+            Self::Week => 7,
+            Self::Month => 28,
+            Self::Quarter => 89,
+            Self::HalfYear => 181,
+            Self::Year => 365,
+        }
+    }
+
+    /// How long before its due day a run's ticket opens where the site does not say: in days.
+    pub fn usual_lead_days(self) -> u16 {
+        match self {
+            Self::Day => 0,
+            Self::Week => 2,
+            Self::Month => 7,
+            Self::Quarter => 14,
+            Self::HalfYear | Self::Year => 30,
+        }
+    }
 }
 
 /// A row of the standard: the clocks that run on a ticket of its kind.
@@ -49,6 +139,8 @@ pub enum Target {
     Hours(u32),
     /// `5wd`: working days by the site's calendar, the day of filing not counted, due at 24:00 of the last.
     WorkingDays(u32),
+    /// `2026-11-30`: 24:00 of that day; only planned work is promised so, and no row of the standard can be.
+    Day(Date),
 }
 
 impl fmt::Display for Target {
@@ -58,6 +150,7 @@ impl fmt::Display for Target {
             Self::Minutes(count) => write!(formatter, "{count}m"),
             Self::Hours(count) => write!(formatter, "{count}h"),
             Self::WorkingDays(count) => write!(formatter, "{count}wd"),
+            Self::Day(day) => write!(formatter, "{day}"),
         }
     }
 }
@@ -72,7 +165,10 @@ impl TryFrom<String> for Target {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+        match text.parse() {
+            Ok(day) => Ok(Self::Day(day)),
+            Err(_) => text.parse(),
+        }
     }
 }
 

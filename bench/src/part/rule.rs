@@ -10,10 +10,12 @@ use rules::Judge;
 
 use crate::figures::Target::{AtLeast, RatioAtMost};
 use crate::figures::{Figure, Figures, median};
+use crate::process::own_thread_seconds;
 use crate::setting::Setting;
 use crate::trouble::{Outcome, Trouble};
 
 const DEVICES: usize = 100;
+const WARM_UP: Duration = Duration::from_secs(1);
 /// Fifteen lines, five points, like those that engineers write: an energy meter's cabinet.
 const RULE: &str = r#"rule("bench-cabinet", #{
     class: "bench_cabinet",
@@ -66,14 +68,13 @@ pub(super) fn measure(setting: &Setting, figures: &mut Figures) -> Outcome<()> {
     Ok(())
 }
 
-/// Batches that a judge of this one rule takes in a second, each of a device's five points.
+/// Batches that a judge of this one rule takes in a second of processor time, each of a device's five points.
 fn batches_a_second(window: Duration, changing: bool) -> Outcome<f64> {
     let (mut judge, site) = judge()?;
     let mut batches = batches(&site);
     let start = Timestamp::now();
     let mut round: u32 = 0;
-    // The first second warms up.
-    let mut measured: Option<(Instant, u32)> = None;
+    let mut measured: Option<(f64, u32)> = None;
     let began = Instant::now();
     loop {
         round += 1;
@@ -86,10 +87,10 @@ fn batches_a_second(window: Duration, changing: bool) -> Outcome<f64> {
             std::hint::black_box(judge.take(batch));
         }
         match measured {
-            None if began.elapsed() > Duration::from_secs(1) => measured = Some((Instant::now(), round)),
-            Some((since, round_then)) if since.elapsed() > window => {
+            None if began.elapsed() > WARM_UP => measured = Some((own_thread_seconds()?, round)),
+            Some((since, round_then)) if began.elapsed() > WARM_UP + window => {
                 let batches = f64::from(round - round_then) * batches.len() as f64;
-                return Ok(batches / since.elapsed().as_secs_f64());
+                return Ok(batches / (own_thread_seconds()? - since));
             }
             _ => {}
         }

@@ -492,6 +492,47 @@ mod tests {
         })
     }
 
+    /// The fewest reads that any way of parting registers into reads can have.
+    fn fewest(numbers: &[u16], limits: &ModbusLimits) -> usize {
+        let fits = |group: &[u16]| {
+            let (first, last) = (u32::from(group[0]), u32::from(group[group.len() - 1]));
+            last - first < u32::from(limits.max_registers)
+                && group.windows(2).all(|pair| {
+                    let (end, next) = (u32::from(pair[0]) + 1, u32::from(pair[1]));
+                    next <= end + REGISTER_GAP && !touches_skipped(HOLDING, end, next, limits)
+                })
+        };
+        let ways = 0_u32..1 << numbers.len().saturating_sub(1);
+        let groups = ways.filter_map(|way| {
+            let mut groups = vec![vec![numbers[0]]];
+            for (position, number) in numbers.iter().enumerate().skip(1) {
+                if way >> (position - 1) & 1 == 1 {
+                    groups.push(Vec::new());
+                }
+                groups.last_mut()?.push(*number);
+            }
+            groups.iter().all(|group| fits(group)).then_some(groups.len())
+        });
+        groups.min().unwrap_or(0)
+    }
+
+    proptest! {
+        #[test]
+        fn no_way_of_reading_has_fewer_requests(
+            numbers in prop::collection::btree_set(0_u16..80, 1..9),
+            max_registers in 1_u16..40,
+            skip in prop::collection::vec((0_u16..80, 0_u16..4), 0..3),
+        ) {
+            let skip: Vec<_> = skip.into_iter().map(|(first, more)| (first, first + more)).collect();
+            let limits = limits(max_registers, &skip);
+            let is_allowed = |number: &u16| !touches_skipped(HOLDING, u32::from(*number), u32::from(*number) + 1, &limits);
+            let numbers: Vec<u16> = numbers.into_iter().filter(is_allowed).collect();
+            prop_assume!(!numbers.is_empty());
+            let points: Vec<_> = numbers.iter().map(|number| (HOLDING, *number, DataType::U16)).collect();
+            prop_assert_eq!(reads(&points, &limits).len(), fewest(&numbers, &limits));
+        }
+    }
+
     proptest! {
         #[test]
         fn every_readable_point_is_read_exactly_once_within_every_limit(

@@ -313,19 +313,3 @@ fn receipt() -> (Receipt, oneshot::Receiver<()>) {
     });
     (receipt, committed)
 }
-
-/// Listens on behalf of a connection until `stop` is cancelled.
-pub(crate) async fn run(
-    field: Arc<Field>,
-    connection: Connection,
-    devices: Vec<DeviceIndex>,
-    client: Client,
-    arrivals: mpsc::Receiver<Arrival>,
-    intake: mpsc::Sender<Delivery>,
-    acks: mpsc::Sender<Unacknowledged>,
-    stop: CancellationToken,
-) {
-    Listener::new(&field, &connection, &devices, client, intake, acks)
-        .go_on(arrivals, stop)
-        .await;
-}

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::acks::{Era, acknowledge_all};
 use super::broker::{self, Client, Events, Message, Said, UNACKNOWLEDGED_MOST};
-use super::listen::{self, Arrival};
+use super::listen::{Arrival, Listener};
 use super::sparkplug::nodes::{Place, speaks_sparkplug};
 use crate::backoff::Backoff;
 use crate::clock::SteadyClock;
@@ -69,17 +69,15 @@ pub(crate) async fn run(
         name,
     ));
     let topics = topics(field.site(), &devices);
-    let listener = listen::run(
-        field.clone(),
-        connection.clone(),
-        devices,
-        client.clone(),
-        arrived,
-        intake,
-        to_acknowledge,
-        stop.clone(),
-    );
-    let listener = tokio::spawn(listener);
+    let listener = {
+        let (field, connection, client, stop) =
+            (field.clone(), connection.clone(), client.clone(), stop.clone());
+        tokio::spawn(async move {
+            Listener::new(&field, &connection, &devices, client, intake, to_acknowledge)
+                .go_on(arrived, stop)
+                .await;
+        })
+    };
     let mut subscriber = Subscriber::new(&connection, meters, client, era, topics, arrivals);
     subscriber.go_on(events, &redeliver, &stop, acks).await;
     listener.abort();

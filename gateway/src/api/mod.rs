@@ -1,11 +1,14 @@
 //! The HTTP side: one file a resource. It looks down on the other rooms; none of them knows it.
 
 mod alarms;
+mod attachments;
 mod body;
+mod device_records;
 mod devices;
 mod error;
 mod events;
 mod gateway;
+mod handovers;
 mod health;
 mod history;
 mod links;
@@ -13,6 +16,7 @@ mod lists;
 mod openapi;
 mod page;
 mod profiles;
+mod report;
 mod rules;
 mod tickets;
 
@@ -20,6 +24,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use ::rules::Rules;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -27,6 +32,7 @@ use model::Site;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
+use crate::attachments::{Attachments, LARGEST_BYTES};
 use crate::desk::{Changed, DeskHandle};
 use crate::live::Live;
 use crate::store::{HistoryReader, RecordsReader};
@@ -54,6 +60,8 @@ pub struct Shared {
     pub desk: DeskHandle,
     /// Stored tickets.
     pub records: Arc<Mutex<RecordsReader>>,
+    /// The files that people attached.
+    pub attachments: Attachments,
     /// Local history.
     pub history: Arc<Mutex<HistoryReader>>,
     /// How each delivery goes.
@@ -96,12 +104,31 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/devices/{id}/history", get(history::show))
         .route("/api/v1/devices/{id}/link", get(links::device))
         .route("/api/v1/connections", get(links::connections))
+        .route("/api/v1/devices/{id}/record", get(device_records::show))
+        .route(
+            "/api/v1/devices/{id}/commissioning",
+            get(device_records::sheet).post(device_records::commission),
+        )
+        .route("/api/v1/devices/{id}/nameplate", post(device_records::nameplate))
+        .route("/api/v1/devices/{id}/replaced", post(device_records::replaced))
         .route("/api/v1/alarms", get(alarms::list))
         .route("/api/v1/alarms/{id}", get(alarms::show))
         .route("/api/v1/alarms/{id}/{action}", post(alarms::act))
         .route("/api/v1/tickets", get(tickets::list).post(tickets::report))
         .route("/api/v1/tickets/{id}", get(tickets::show))
         .route("/api/v1/tickets/{id}/{action}", post(tickets::act))
+        .route(
+            "/api/v1/tickets/{id}/attachments",
+            post(attachments::attach).layer(DefaultBodyLimit::max(LARGEST_BYTES)),
+        )
+        .route(
+            "/api/v1/tickets/{id}/attachments/{sha256}",
+            get(attachments::show),
+        )
+        .route("/api/v1/handovers", get(handovers::list).post(handovers::write))
+        .route("/api/v1/handovers/{id}", get(handovers::show))
+        .route("/api/v1/handovers/{id}/confirm", post(handovers::confirm))
+        .route("/api/v1/report", get(report::show))
         .route("/api/v1/events", get(events::listen))
         .fallback(page::serve)
         .layer(CompressionLayer::new().gzip(true))

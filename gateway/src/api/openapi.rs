@@ -4,7 +4,10 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use super::lists::List;
-use crate::view::{AlarmView, ClockView, DeviceView, PointView, StepView, TextView, TicketView, WebhookView};
+use crate::view::{
+    AlarmView, AttachmentView, ClockView, DeviceView, ItemView, PlannedView, PointView, StepView, TextView,
+    TicketView, ToldView, WebhookView,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,10 +31,23 @@ use crate::view::{AlarmView, ClockView, DeviceView, PointView, StepView, TextVie
         super::tickets::report,
         super::tickets::show,
         super::tickets::act,
+        super::attachments::attach,
+        super::attachments::show,
+        super::device_records::show,
+        super::device_records::sheet,
+        super::device_records::commission,
+        super::device_records::nameplate,
+        super::device_records::replaced,
+        super::handovers::list,
+        super::handovers::show,
+        super::handovers::write,
+        super::handovers::confirm,
+        super::report::show,
         super::events::listen,
     ),
     components(schemas(
         DeviceView, PointView, AlarmView, TicketView, ClockView, StepView, TextView, WebhookView,
+        AttachmentView, PlannedView, ItemView, ToldView,
         List<DeviceView>, List<AlarmView>, List<TicketView>
     ))
 )]

@@ -14,7 +14,7 @@ use super::error::Problem;
 use super::lists::{List, Page};
 use super::{Shared, State};
 use crate::desk::{Answer, Command, Denied, Report};
-use crate::tickets::{Action, Ticket};
+use crate::tickets::{Action, Refusal, Said, Ticket, Told};
 use crate::view::{AlarmView, TicketView};
 
 /// Tickets, newest first.
@@ -53,11 +53,21 @@ pub async fn list(
     }))
 }
 
-/// One ticket.
+/// One ticket, with who reported it.
 #[utoipa::path(get, path = "/api/v1/tickets/{id}", params(("id" = String, Path)),
     responses((status = 200, body = TicketView), (status = 404, description = "No such ticket")))]
 pub async fn show(Extract(shared): State, Path(id): Path<String>) -> Result<Json<TicketView>, Problem> {
-    let (records, wanted) = (Arc::clone(&shared.records), id.clone());
+    let ticket = stored(&shared, &id).await?;
+    Ok(Json(TicketView::whole(
+        &ticket,
+        &shared.calendar,
+        Timestamp::now(),
+    )))
+}
+
+/// A ticket as it is stored.
+pub async fn stored(shared: &Shared, id: &str) -> Result<Ticket, Problem> {
+    let (records, wanted) = (Arc::clone(&shared.records), id.to_owned());
     let ticket = tokio::task::spawn_blocking(move || {
         records
             .lock()
@@ -68,8 +78,7 @@ pub async fn show(Extract(shared): State, Path(id): Path<String>) -> Result<Json
         .await
         .map_err(|error| Problem::internal(error.to_string()))?;
     let ticket = ticket.map_err(|error| Problem::internal(error.to_string()))?;
-    let ticket = ticket.ok_or_else(|| Problem::not_found("ticket", &id))?;
-    Ok(Json(view(&shared, &ticket)))
+    ticket.ok_or_else(|| Problem::not_found("ticket", id))
 }
 
 /// Reports a fault by hand: `standard`, `summary` and `by`, and if known `device` and `reporter`.
@@ -98,10 +107,11 @@ pub async fn report(Extract(shared): State, body: Bytes) -> Result<(StatusCode, 
     Ok((StatusCode::CREATED, Json(view(&shared, &ticket))))
 }
 
-/// Accepts, arrives at, resolves (`reason` when the telemetry does not show it), closes, puts to wait (`parts`, `told`), resumes, reopens,
-/// cancels (`reason`), assigns (`to`) or comments on (`note`) a ticket. Every one needs `by`.
+/// Accepts, arrives at, resolves (`reason` when the telemetry does not show it), closes, puts to wait (`parts`, `told`), resumes,
+/// reopens, cancels (`reason`), assigns (`to`), raises (`standard`), ticks an item of (`item`) or comments on (`note`) a ticket.
+/// Every one needs `by`, and may carry `told` `{whom, what, at}`: on a reported ticket the first that does stops the respond clock.
 #[utoipa::path(post, path = "/api/v1/tickets/{id}/{action}",
-    params(("id" = String, Path), ("action" = String, Path, description = "accept, arrive, resolve, close, wait, resume, reopen, cancel, assign or comment")),
+    params(("id" = String, Path), ("action" = String, Path, description = "accept, arrive, resolve, close, wait, resume, reopen, cancel, assign, raise, check or comment")),
     request_body(content = Object, description = "`by`, and what the action needs"),
     responses((status = 200, body = TicketView), (status = 404, description = "No such ticket or action"),
         (status = 409, description = "The ticket's state does not allow it"), (status = 422, description = "A field is missing")))]
@@ -111,9 +121,18 @@ pub async fn act(
     body: Bytes,
 ) -> Result<Json<TicketView>, Problem> {
     let fields = Fields::read(&body)?;
-    let by = fields.text("by")?;
-    let mut note = fields.optional_text("note")?;
-    let action = match action.as_str() {
+    let said = Said {
+        by: fields.text("by")?,
+        note: fields.optional_text("note")?,
+        told: told(&fields)?,
+    };
+    let action = wanted(&shared, &action, &fields)?;
+    ask(&shared, id, action, said).await.map(Json)
+}
+
+/// The action that a request asks for, with all that it needs.
+fn wanted(shared: &Shared, action: &str, fields: &Fields) -> Result<Action, Problem> {
+    Ok(match action {
         "accept" => Action::Accept,
         "arrive" => Action::Arrive,
         "resolve" => Action::Resolve {
@@ -122,7 +141,7 @@ pub async fn act(
         "close" => Action::Close,
         "wait" => Action::Wait {
             parts: fields.text("parts")?,
-            told: told(&fields)?,
+            told: told(fields)?.ok_or_else(|| missing("told"))?,
         },
         "resume" => Action::Resume,
         "reopen" => Action::Reopen,
@@ -132,15 +151,34 @@ pub async fn act(
         "assign" => Action::Assign {
             to: fields.text("to")?,
         },
+        "raise" => {
+            let standard = fields.text("standard")?;
+            let row = shared.site.standard.deadlines.get(&standard);
+            let row = row.ok_or_else(|| denied(Denied::UnknownRow(standard), shared))?;
+            Action::Raise { row: row.clone() }
+        }
+        "check" => Action::Check {
+            item: fields
+                .get("item")
+                .and_then(serde_json::Value::as_u64)
+                .and_then(|item| usize::try_from(item).ok())
+                .ok_or_else(|| {
+                    Problem::unprocessable("`item` must be the item's number, from 1").with("field", "item")
+                })?,
+        },
         "comment" => {
-            note = Some(fields.text("note")?);
+            fields.text("note")?;
             Action::Comment
         }
-        _ => return Err(Problem::not_found("action", &action)),
-    };
-    let answer = shared.desk.ask(Command::Ticket { id, action, by, note }).await;
-    let ticket = ticket(answer.map_err(|denial| denied(denial, &shared))?)?;
-    Ok(Json(view(&shared, &ticket)))
+        _ => return Err(Problem::not_found("action", action)),
+    })
+}
+
+/// Asks the desk for an action and shows what came of it.
+pub async fn ask(shared: &Shared, id: String, action: Action, said: Said) -> Result<TicketView, Problem> {
+    let answer = shared.desk.ask(Command::Ticket { id, action, said }).await;
+    let ticket = ticket(answer.map_err(|denial| denied(denial, shared))?)?;
+    Ok(view(shared, &ticket))
 }
 
 /// What the desk did not do, for the one who asked.
@@ -149,6 +187,10 @@ pub fn denied(denial: Denied, shared: &Shared) -> Problem {
     match denial {
         Denied::Unknown { what, id } => Problem::not_found(what, &id),
         Denied::UnknownRow(_) => Problem::unprocessable(text).with("field", "standard"),
+        Denied::Ticket {
+            refusal: Refusal::NoItem { .. },
+            ..
+        } => Problem::unprocessable(text).with("field", "item"),
         Denied::Ticket { ticket, .. } => {
             let shown = serde_json::to_value(view(shared, &ticket)).unwrap_or_default();
             Problem::new(StatusCode::CONFLICT, text)
@@ -161,6 +203,17 @@ pub fn denied(denial: Denied, shared: &Shared) -> Problem {
             Problem::new(StatusCode::CONFLICT, text)
                 .with("state", alarm.state().name())
                 .with("alarm", shown)
+        }
+        Denied::Handover { handover, .. } => {
+            let state = if handover.confirmed_by.is_some() {
+                "confirmed"
+            } else {
+                "written"
+            };
+            let shown = serde_json::to_value(handover).unwrap_or_default();
+            Problem::new(StatusCode::CONFLICT, text)
+                .with("state", state)
+                .with("handover", shown)
         }
         Denied::NotStored(_) => Problem::new(StatusCode::INSUFFICIENT_STORAGE, text),
         Denied::Busy => Problem::new(StatusCode::SERVICE_UNAVAILABLE, text),
@@ -194,10 +247,17 @@ fn summary(fields: &Fields) -> Result<Text, Problem> {
     }
 }
 
-fn told(fields: &Fields) -> Result<String, Problem> {
-    let told = fields.object("told").map_err(|_| missing("told"))?;
-    let (whom, what) = (told.text("whom")?, told.text("what")?);
-    Ok(format!("told {whom} at {}: {what}", told.text("at")?))
+/// What was told to whom and when, if the request says so: then all of it.
+fn told(fields: &Fields) -> Result<Option<Told>, Problem> {
+    if matches!(fields.get("told"), None | Some(serde_json::Value::Null)) {
+        return Ok(None);
+    }
+    let told = fields.object("told")?;
+    Ok(Some(Told {
+        whom: told.text("whom")?,
+        what: told.text("what")?,
+        at: told.moment("at")?,
+    }))
 }
 
 /// How urgent a report is by its row: what endangers people first.

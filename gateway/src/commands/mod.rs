@@ -3,17 +3,22 @@
 mod check;
 mod demo;
 mod export;
+mod journal;
 mod probe;
+mod report;
 mod run;
 mod simulate;
 mod site;
+mod ticket;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
+use gateway::journal::Hash;
+use gateway::report::Period;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -71,6 +76,25 @@ pub enum Command {
         #[arg(long, value_name = "ID")]
         device: Option<String>,
     },
+    /// Prints the service report of a month or a quarter, beside a gateway that may be running.
+    #[command(group = ArgGroup::new("period").required(true))]
+    Report {
+        /// The site's folder.
+        #[arg(long, value_name = "DIR")]
+        site: PathBuf,
+        /// Where the gateway keeps its data; the folder `data` in the site's unless given.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// A month.
+        #[arg(long, value_name = "YYYY-MM", group = "period", value_parser = month)]
+        month: Option<Period>,
+        /// A quarter.
+        #[arg(long, value_name = "YYYY-Qn", group = "period", value_parser = quarter)]
+        quarter: Option<Period>,
+        /// How it is written.
+        #[arg(long, value_enum, default_value = "json")]
+        format: report::Format,
+    },
     /// Serves every device of a site as a simulated one, until Ctrl-C.
     Simulate {
         /// The site's folder.
@@ -109,6 +133,49 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// The journal of what happened.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Tickets, at a gateway that runs.
+    #[command(subcommand)]
+    Ticket(TicketCommand),
+}
+
+/// What is done with the journal.
+#[derive(Subcommand)]
+pub enum JournalCommand {
+    /// Proves that nothing was changed or removed; works beside a running gateway.
+    Verify {
+        /// The gateway's data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// A head that was kept elsewhere, from a report or a handover: shows that the end was not cut off.
+        #[arg(long, value_name = "HASH")]
+        head: Option<Hash>,
+    },
+}
+
+/// What is done with tickets.
+#[derive(Subcommand)]
+pub enum TicketCommand {
+    /// Opens a ticket, as somebody who reports something does on the page.
+    Open(ticket::Open),
+}
+
+fn month(text: &str) -> Result<Period, String> {
+    let period: Period = text.parse()?;
+    match period {
+        Period::Month { .. } => Ok(period),
+        _ => Err(format!("`{text}` is no month: write it as 2026-11")),
+    }
+}
+
+fn quarter(text: &str) -> Result<Period, String> {
+    let period: Period = text.parse()?;
+    match period {
+        Period::Quarter { .. } => Ok(period),
+        _ => Err(format!("`{text}` is no quarter: write it as 2026-Q4")),
+    }
 }
 
 /// Exit codes of the contract: what was asked about is wrong; could not start. Clap itself exits with 2 for usage.
@@ -118,6 +185,8 @@ const NOT_STARTED: u8 = 3;
 /// Does what was asked.
 pub fn run(command: Command) -> ExitCode {
     let code = match command {
+        Command::Journal(JournalCommand::Verify { data, head }) => journal::verify(&data, head),
+        Command::Ticket(TicketCommand::Open(open)) => blocking(false, |_| ticket::open(open)),
         Command::Check { site } => check::run(&site),
         Command::Export {
             site,
@@ -132,6 +201,16 @@ pub fn run(command: Command) -> ExitCode {
             to,
             device,
         }),
+        Command::Report {
+            site,
+            data,
+            month,
+            quarter,
+            format,
+        } => match month.or(quarter) {
+            Some(period) => report::run(&site, data, period, format),
+            None => WRONG,
+        },
         Command::Run {
             site,
             data,

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gateway::daemon::Daemon;
+use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{not_started, site};
 
@@ -23,6 +24,9 @@ pub async fn run(path: PathBuf, data: Option<PathBuf>, stop: CancellationToken) 
             path.display(),
             checked.faults.len()
         ));
+    }
+    if let Some(gap) = site::roster_gap(&checked.site, Timestamp::now()) {
+        warn!("{gap}");
     }
     let metrics = match recorder() {
         Ok(metrics) => metrics,

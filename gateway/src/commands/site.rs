@@ -2,8 +2,13 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+use jiff::civil::Time;
 use model::{Fault, Folder, Site};
 use rules::Rules;
+
+/// The role that must be on duty at every minute: who goes there.
+const TECHNICIAN: &str = "technician";
 
 /// A site with all that is wrong with it.
 pub struct Checked {
@@ -48,6 +53,26 @@ pub fn check(folder: Folder, environment: impl IntoIterator<Item = (String, Stri
     }
 }
 
+/// A minute within the coming year at which nobody is on duty as a technician; a site without a roster has none to have gaps. It comes
+/// with time, so that `check` tells it as a fault, and a gateway that must start again is not kept from it.
+pub fn roster_gap(site: &Site, now: Timestamp) -> Option<Fault> {
+    let last = site
+        .roster
+        .iter()
+        .rfind(|shift| shift.role == TECHNICIAN)
+        .or(site.roster.last())?;
+    let now = now.to_zoned_datetime(site.timezone.clone()).datetime();
+    let from = now
+        .date()
+        .to_datetime(Time::new(now.hour(), now.minute(), 0, 0).ok()?);
+    let gap = model::first_gap(&site.roster, TECHNICIAN, from, 365, &site.standard.calendar)?;
+    let text = format!(
+        "nobody is on duty as {TECHNICIAN} at {}: give that time to somebody",
+        gap.strftime("%Y-%m-%d %H:%M")
+    );
+    Some(Fault::new(last.place.clone(), text))
+}
+
 /// The environment; a variable that is not UTF-8 cannot be one of ours.
 pub fn environment() -> Vec<(String, String)> {
     let utf8 = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
@@ -60,5 +85,36 @@ pub fn environment() -> Vec<(String, String)> {
 pub fn print_faults(faults: &[Fault]) {
     for fault in faults {
         eprintln!("{fault}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(roster: &str) -> Option<String> {
+        let mut folder = Folder::demo();
+        folder.set_text("roster.csv", roster);
+        let checked = check(folder, []);
+        assert_eq!(checked.faults, []);
+        // 14:32 in Shanghai.
+        let gap = roster_gap(&checked.site, "2026-11-24T06:32:07Z".parse().unwrap());
+        gap.map(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn a_minute_with_no_technician_is_told_at_the_last_ones_line() {
+        let roster = "person,role,phone,from,to\nZhang,technician,,08:00,20:00\nLi,technician,,20:00,07:00\nWang,lead,,07:00,08:00\n";
+        assert_eq!(
+            told(roster).as_deref(),
+            Some(
+                "roster.csv:3:1: nobody is on duty as technician at 2026-11-25 07:00: give that time to somebody"
+            )
+        );
+        assert_eq!(
+            told("person,role,phone,from,to\nZhang,technician,,00:00,00:00\n"),
+            None
+        );
+        assert_eq!(told("person,role,phone,from,to\n"), None);
     }
 }

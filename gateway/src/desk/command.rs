@@ -6,7 +6,10 @@ use jiff::Timestamp;
 
 use super::draft::Report;
 use crate::alarms::Alarm;
-use crate::tickets::{Action, Refusal, Ticket};
+use crate::handover::Handover;
+use crate::journal::Entry;
+use crate::store::DeviceEntry;
+use crate::tickets::{Action, Refusal, Said, Ticket};
 
 /// What is asked of the desk.
 #[derive(Clone, Debug)]
@@ -26,13 +29,29 @@ pub enum Command {
         id: String,
         /// What.
         action: Action,
-        /// Who.
-        by: String,
-        /// What was said.
-        note: Option<String>,
+        /// Who, and what they say with it.
+        said: Said,
     },
+    /// Something happened that is no part of an alarm or a ticket, and is for the journal: a setting, a log-in.
+    Record(Entry),
     /// A person reports something.
     Report(Report),
+    /// A shift that leaves hands over.
+    HandOver {
+        /// Who leaves.
+        by: String,
+        /// What they say.
+        note: String,
+    },
+    /// The shift that comes confirms a handover.
+    ConfirmHandover {
+        /// Which.
+        id: String,
+        /// Who comes.
+        by: String,
+    },
+    /// A person writes something down about a device.
+    NoteDevice(DeviceEntry),
     /// The courier sent a notice.
     NoticeSent {
         /// Which.
@@ -78,6 +97,27 @@ pub enum AlarmAct {
     InService,
 }
 
+impl AlarmAct {
+    /// The record of it.
+    pub(super) fn entry(&self, alarm: &str, by: &str, now: Timestamp) -> Entry {
+        let (word, aside) = match self {
+            Self::Acknowledge => ("acknowledge", None),
+            Self::Shelve { until, reason } => ("shelve", Some((until, reason))),
+            Self::Unshelve => ("unshelve", None),
+            Self::Reset => ("reset", None),
+            Self::OutOfService { until, reason } => ("out-of-service", Some((until, reason))),
+            Self::InService => ("in-service", None),
+        };
+        let body = match aside {
+            None => serde_json::json!({ "by": by }),
+            Some((until, reason)) => {
+                serde_json::json!({ "by": by, "until": until.to_string(), "reason": reason })
+            }
+        };
+        Entry::new(now, format!("alarm.{word}"), alarm, body)
+    }
+}
+
 /// What the desk answers once it is written.
 #[derive(Clone, Debug)]
 pub enum Answer {
@@ -85,6 +125,10 @@ pub enum Answer {
     Alarm(Arc<Alarm>),
     /// The ticket as it is now.
     Ticket(Arc<Ticket>),
+    /// The handover as it is now.
+    Handover(Box<Handover>),
+    /// What was written down about a device.
+    DeviceEntry(Box<DeviceEntry>),
     /// It is noted.
     Noted,
 }
@@ -118,6 +162,14 @@ pub enum Denied {
         reason: String,
         /// The alarm as it is.
         alarm: Arc<Alarm>,
+    },
+    /// The handover does not allow it.
+    #[error("{reason}")]
+    Handover {
+        /// Why.
+        reason: String,
+        /// The handover as it is.
+        handover: Box<Handover>,
     },
     /// It could not be written; nothing has changed.
     #[error("it could not be stored, nothing has changed: {0}")]

@@ -7,13 +7,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{Severity, Standard, Text};
+use jiff::civil::Date;
+use model::{Deadlines, Severity, Site, Standard, Text};
 
-use crate::alarms::{Alarm, AlarmState, Delays, Edge, Level, Phase};
-use crate::notices::Notice;
+use super::entries::{of_alarm, of_ticket};
+use crate::alarms::{
+    Alarm, AlarmState, ConditionSpan, Conditions, ConditionsDraft, Delays, Edge, Level, Phase,
+};
+use crate::journal::Entry;
+use crate::notices::{Called, Notice, called, due_rungs};
 use crate::tickets::{
-    Action, ClockKind, ComesBack, GATEWAY, Opening, Origin, Refusal, Ticket, TicketBook, Witness,
-    WorkCalendar, year_of,
+    Action, ClockKind, ComesBack, GATEWAY, Opening, Origin, Refusal, Said, Ticket, TicketBook, Witness,
+    WorkCalendar, due_runs, planned_row, year_of,
 };
 
 /// What is known: every alarm that ever was anything but normal, and the tickets that still matter.
@@ -23,6 +28,10 @@ pub struct State {
     pub alarms: HashMap<String, Arc<Alarm>>,
     /// Tickets.
     pub tickets: TicketBook,
+    /// The day to which each plan's runs have their tickets, or were over when it was new.
+    pub planned: HashMap<String, Date>,
+    /// How the conditions stand that availability is worked out from.
+    pub conditions: Conditions,
 }
 
 /// What is to be written, in one transaction.
@@ -34,17 +43,32 @@ pub struct Change {
     pub tickets: Vec<Arc<Ticket>>,
     /// What people are to be told.
     pub notices: Vec<Notice>,
+    /// What is recorded of it for good.
+    pub journal: Vec<Entry>,
+    /// Plans that are new, and the day to which their runs are over.
+    pub plans: Vec<(String, Date)>,
+    /// What conditions were: stretches that began or ended.
+    pub spans: Vec<ConditionSpan>,
 }
 
 impl Change {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.alarms.is_empty() && self.tickets.is_empty() && self.notices.is_empty()
+        self.alarms.is_empty()
+            && self.tickets.is_empty()
+            && self.notices.is_empty()
+            && self.journal.is_empty()
+            && self.plans.is_empty()
+            && self.spans.is_empty()
     }
 
     /// Whether there is something that must be on disk.
     pub fn must_be_written(&self) -> bool {
-        !self.tickets.is_empty() || !self.notices.is_empty() || self.alarms.iter().any(|(_, keep)| *keep)
+        !self.tickets.is_empty()
+            || !self.notices.is_empty()
+            || !self.journal.is_empty()
+            || !self.plans.is_empty()
+            || self.alarms.iter().any(|(_, keep)| *keep)
     }
 }
 
@@ -72,12 +96,18 @@ pub struct Subject {
 
 /// A change in the making.
 pub struct Draft<'state> {
-    state: &'state State,
+    pub(super) state: &'state State,
     standard: &'state Standard,
-    calendar: &'state WorkCalendar,
+    pub(super) calendar: &'state WorkCalendar,
+    roster: Option<&'state Site>,
     alarms: BTreeMap<String, Alarm>,
-    tickets: BTreeMap<String, Ticket>,
+    pub(super) tickets: BTreeMap<String, Ticket>,
+    /// Tickets as they were, which are in the store alone.
+    stored: BTreeMap<String, Ticket>,
     notices: Vec<Notice>,
+    journal: Vec<Entry>,
+    plans: Vec<(String, Date)>,
+    conditions: ConditionsDraft<'state>,
     next_number: u64,
 }
 
@@ -94,11 +124,27 @@ impl<'state> Draft<'state> {
             state,
             standard,
             calendar,
+            roster: None,
             alarms: BTreeMap::new(),
             tickets: BTreeMap::new(),
+            stored: BTreeMap::new(),
             notices: Vec::new(),
+            journal: Vec::new(),
+            plans: Vec::new(),
+            conditions: ConditionsDraft::new(&state.conditions),
             next_number,
         }
+    }
+
+    /// Records something for good, in the same transaction.
+    pub fn record(&mut self, entry: Entry) {
+        self.journal.push(entry);
+    }
+
+    /// With the site's duty roster: notices are for whoever is on duty. Without it they are for nobody by name.
+    pub fn for_those_on_duty(mut self, site: &'state Site) -> Self {
+        self.roster = Some(site);
+        self
     }
 
     /// A rule says a level of a device at `at`. `summary` is asked only when the alarm is raised.
@@ -111,6 +157,7 @@ impl<'state> Draft<'state> {
         summary: impl FnOnce() -> Text,
     ) {
         let id = alarm_id(&watch.rule, subject.device.as_deref());
+        self.conditions.known(&id, level != Level::Unknown, at);
         if !self.know(&id) {
             if level != Level::Holds {
                 return;
@@ -147,11 +194,44 @@ impl<'state> Draft<'state> {
         }
     }
 
-    /// Clocks that ran out by `now`: people are told of each once.
+    /// Clocks that ran out by `now`: people are told of each once. A ticket that the draft has changed is looked at as it is there.
     pub fn clocks(&mut self, now: Timestamp) {
-        for (id, kind) in self.state.tickets.ran_out(now, self.calendar) {
+        let known = self.state.tickets.ran_out(now, self.calendar);
+        let known = known.into_iter().filter(|(id, _)| !self.tickets.contains_key(id));
+        let mut ran_out: Vec<_> = known.collect();
+        for ticket in self.tickets.values() {
+            let clocks = ticket.unannounced(now, self.calendar);
+            let over = clocks.filter(|(_, due)| *due < now);
+            ran_out.extend(over.map(|(kind, _)| (ticket.id.clone(), kind)));
+        }
+        for (id, kind) in ran_out {
             self.overdue(&id, kind, now);
         }
+    }
+
+    /// Clocks that will run out soon, or have: the next ones along the roster hear of each once.
+    pub fn escalate(&mut self, now: Timestamp) {
+        let state = self.state;
+        for known in state.tickets.open() {
+            let ticket = self.tickets.get(&known.id).unwrap_or(known);
+            for (kind, rung) in due_rungs(ticket, now, self.calendar) {
+                let mut ticket = self.tickets.get(&known.id).unwrap_or(known).clone();
+                let people = self.called(rung.roles, now);
+                let names: Vec<_> = people
+                    .iter()
+                    .map(|called| format!("{} ({})", called.person, called.role))
+                    .collect();
+                let note = Some(names.join(", ")).filter(|names| !names.is_empty());
+                ticket.step(now, GATEWAY, &rung.step(kind), note);
+                self.notices
+                    .push(Notice::escalation(&ticket, kind, rung, people, now));
+                self.tickets.insert(ticket.id.clone(), ticket);
+            }
+        }
+    }
+
+    fn called(&self, roles: &[&str], at: Timestamp) -> Vec<Called> {
+        self.roster.map_or_else(Vec::new, |site| called(site, roles, at))
     }
 
     /// A person does something to a ticket.
@@ -162,19 +242,24 @@ impl<'state> Draft<'state> {
         &mut self,
         ticket: &Ticket,
         action: &Action,
-        by: &str,
-        note: Option<String>,
+        said: &Said,
         now: Timestamp,
     ) -> Result<Ticket, Refusal> {
+        let drafted = self.tickets.contains_key(&ticket.id);
+        if !drafted && self.state.tickets.get(&ticket.id).is_none() {
+            self.stored.insert(ticket.id.clone(), ticket.clone());
+        }
         let mut ticket = ticket.clone();
-        ticket.act(action, by, note, self.witness(&ticket), now)?;
+        ticket.act(action, said, self.witness(&ticket), now)?;
         if matches!(action, Action::Accept | Action::Arrive)
             && let Some(alarm) = ticket.alarm.clone()
         {
             self.change_alarm(&alarm, Alarm::acknowledge);
         }
-        if *action == Action::Reopen {
-            self.notices.push(Notice::reopened(&ticket, now));
+        match action {
+            Action::Reopen => self.notices.push(Notice::reopened(&ticket, now)),
+            Action::Raise { .. } => self.notices.push(Notice::raised(&ticket, now)),
+            _ => {}
         }
         self.tickets.insert(ticket.id.clone(), ticket.clone());
         Ok(ticket)
@@ -182,8 +267,7 @@ impl<'state> Draft<'state> {
 
     /// A person reports something: a new ticket. `None` if the standard has no such row.
     pub fn report(&mut self, report: Report, now: Timestamp) -> Option<Ticket> {
-        let standard = self.standard;
-        let row = standard.deadlines.get(&report.standard)?;
+        let row = self.reported_row(&report)?;
         let opening = Opening {
             number: self.take_number(),
             year: year_of(now, self.calendar),
@@ -196,10 +280,57 @@ impl<'state> Draft<'state> {
             previous: None,
             by: report.by,
         };
-        let ticket = Ticket::open(opening, row, now);
+        let ticket = Ticket::open(opening, &row, now);
         self.notices.push(Notice::opened(&ticket));
         self.tickets.insert(ticket.id.clone(), ticket.clone());
         Some(ticket)
+    }
+
+    /// The row that a report takes: a fault that somebody reported has the row of its class, and beside it the respond clock of
+    /// `repair-report`, so that the reporter hears of it in time.
+    fn reported_row(&self, report: &Report) -> Option<Deadlines> {
+        let mut row = self.standard.deadlines.get(&report.standard)?.clone();
+        if report.reporter.is_some() && row.respond.is_none() {
+            let reported = self.standard.deadlines.get("repair-report");
+            row.respond = reported.and_then(|reported| reported.respond);
+        }
+        Some(row)
+    }
+
+    /// Opens the tickets of planned work that is due soon.
+    pub fn planned(&mut self, now: Timestamp) {
+        let (state, standard) = (self.state, self.standard);
+        let today = self.calendar.day_of(now);
+        for work in &standard.planned {
+            let seen_to = state.planned.get(&work.id).copied().unwrap_or_else(|| {
+                // A plan that is new does not reach back: what was due before today is over.
+                let yesterday = today.yesterday().unwrap_or(today);
+                self.plans.push((work.id.clone(), yesterday));
+                yesterday
+            });
+            for run in due_runs(work, seen_to, today) {
+                let (row, due) = (planned_row(&run), run.due);
+                let opening = Opening {
+                    number: self.take_number(),
+                    year: year_of(now, self.calendar),
+                    device: work.device.clone(),
+                    alarm: None,
+                    origin: Origin::Planned,
+                    severity: Severity::Low,
+                    summary: Text::new(
+                        format!("{}，{due} 前完成", work.what.zh),
+                        format!("{}, due {due}", work.what.en),
+                    ),
+                    reporter: None,
+                    previous: None,
+                    by: GATEWAY.to_owned(),
+                };
+                let mut ticket = Ticket::open(opening, &row, now);
+                ticket.planned = Some(run);
+                self.notices.push(Notice::opened(&ticket));
+                self.tickets.insert(ticket.id.clone(), ticket);
+            }
+        }
     }
 
     /// Changes an alarm that is known; whether it is.
@@ -229,29 +360,39 @@ impl<'state> Draft<'state> {
         }
     }
 
-    /// What has come out different from what is known.
-    pub fn finish(self) -> Change {
-        let alarms = self.alarms.into_iter().filter_map(|(id, alarm)| {
-            let before = self.state.alarms.get(&id);
-            let changed = before.is_none_or(|before| **before != alarm);
-            changed.then(|| {
-                let keep = must_be_kept(before.map(Arc::as_ref), &alarm);
-                (Arc::new(alarm), keep)
-            })
-        });
-        let alarms = alarms.collect();
-        let tickets = self.tickets.into_values().filter_map(|ticket| {
-            let same = self
-                .state
-                .tickets
-                .get(&ticket.id)
-                .is_some_and(|before| **before == ticket);
-            (!same).then(|| Arc::new(ticket))
-        });
+    /// What has come out different from what is known by `now`.
+    pub fn finish(mut self, now: Timestamp) -> Change {
+        let unaddressed = |notice: &Notice| notice.people.is_empty();
+        let mut notices = std::mem::take(&mut self.notices);
+        for notice in notices.iter_mut().filter(|notice| unaddressed(notice)) {
+            notice.people = self.called(&["technician"], notice.at);
+        }
+        let mut journal = self.journal;
+        let mut alarms = Vec::new();
+        for (id, alarm) in self.alarms {
+            let before = self.state.alarms.get(&id).map(Arc::as_ref);
+            if before != Some(&alarm) {
+                let keep = must_be_kept(before, &alarm);
+                journal.extend(of_alarm(before, &alarm, now).filter(|_| keep));
+                alarms.push((Arc::new(alarm), keep));
+            }
+        }
+        let mut tickets = Vec::new();
+        for ticket in self.tickets.into_values() {
+            let before = self.state.tickets.get(&ticket.id).map(Arc::as_ref);
+            let before = before.or(self.stored.get(&ticket.id));
+            if before != Some(&ticket) {
+                journal.extend(of_ticket(before, &ticket, now));
+                tickets.push(Arc::new(ticket));
+            }
+        }
         Change {
             alarms,
-            tickets: tickets.collect(),
-            notices: self.notices,
+            tickets,
+            notices,
+            journal,
+            plans: self.plans,
+            spans: self.conditions.finish(),
         }
     }
 
@@ -266,6 +407,7 @@ impl<'state> Draft<'state> {
         match edge {
             None => {}
             Some(Edge::Raised { since }) => {
+                self.conditions.raised(id, since);
                 let said = summary();
                 if let Some(alarm) = self.alarms.get_mut(id) {
                     alarm.summary = said;
@@ -274,7 +416,10 @@ impl<'state> Draft<'state> {
                     self.call(id, watch, since, now);
                 }
             }
-            Some(Edge::Returned { since }) => self.ticket_of(id, |ticket| ticket.returned_to_normal(since)),
+            Some(Edge::Returned { since }) => {
+                self.conditions.returned(id, since);
+                self.ticket_of(id, |ticket| ticket.returned_to_normal(since));
+            }
         }
     }
 
@@ -304,7 +449,7 @@ impl<'state> Draft<'state> {
         }
     }
 
-    fn open(&mut self, id: &str, row: &model::Deadlines, previous: Option<String>, now: Timestamp) {
+    fn open(&mut self, id: &str, row: &Deadlines, previous: Option<String>, now: Timestamp) {
         let number = self.take_number();
         let Some(alarm) = self.alarms.get_mut(id) else {
             return;
@@ -428,7 +573,7 @@ fn must_be_kept(before: Option<&Alarm>, after: &Alarm) -> bool {
 mod tests {
     use super::*;
     use jiff::SignedDuration;
-    use model::{Deadlines, Target};
+    use model::Target;
 
     use crate::tickets::TicketState;
 
@@ -489,7 +634,7 @@ mod tests {
         fn does(&mut self, work: impl FnOnce(&mut Draft<'_>)) {
             let mut draft = Draft::new(&self.state, &self.standard, &self.calendar);
             work(&mut draft);
-            let change = draft.finish();
+            let change = draft.finish(at(0));
             self.told
                 .extend(change.notices.iter().map(|notice| notice.key.clone()));
             self.state.apply(&change);
@@ -513,7 +658,11 @@ mod tests {
         fn acts(&mut self, action: Action, seconds: i64) -> Result<(), Refusal> {
             let ticket = self.ticket().clone();
             let mut result = Ok(());
-            self.does(|draft| result = draft.act(&ticket, &action, "Li", None, at(seconds)).map(|_| ()));
+            self.does(|draft| {
+                result = draft
+                    .act(&ticket, &action, &Said::by("Li"), at(seconds))
+                    .map(|_| ())
+            });
             result
         }
 
@@ -637,14 +786,192 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_is_escalated_along_the_roster_once_and_not_after_it_was_kept() {
+        let mut facility = Facility::new();
+        facility.says(Level::Holds, 0);
+        facility.ticks(10);
+        facility.does(|draft| draft.escalate(at(10 + 900)));
+        facility.does(|draft| draft.escalate(at(10 + 901)));
+        assert_eq!(
+            facility.told,
+            [
+                "T-2026-000001.opened",
+                "T-2026-000001.due_soon.arrive.50.1",
+                "T-2026-000001.due_soon.resolve.50.1"
+            ]
+        );
+        facility.acts(Action::Arrive, 1_000).unwrap();
+        facility.says(Level::Clear, 1_100);
+        facility.does(|draft| draft.escalate(at(5_000)));
+        assert_eq!(facility.told.len(), 3);
+        let steps: Vec<_> = facility
+            .ticket()
+            .steps
+            .iter()
+            .map(|step| step.what.as_str())
+            .collect();
+        assert!(steps.contains(&"due_soon_arrive_50"));
+    }
+
+    #[test]
     fn what_is_only_unknown_is_not_written() {
         let mut facility = Facility::new();
         facility.says(Level::Holds, 0);
         facility.ticks(10);
         let mut draft = Draft::new(&facility.state, &facility.standard, &facility.calendar);
         draft.level(&watch(), &main_1(), Level::Unknown, at(20), Text::default);
-        let change = draft.finish();
+        let change = draft.finish(at(20));
         assert_eq!(change.alarms.len(), 1);
         assert!(!change.must_be_written());
+    }
+
+    #[test]
+    fn planned_work_opens_one_ticket_a_run_and_is_closed_only_with_its_evidence() {
+        let mut facility = Facility::new();
+        facility.standard.planned.push(model::PlannedWork {
+            id: "fire-patrol".into(),
+            what: Text::new("消防设备巡查", "Patrol the fire equipment"),
+            device: None,
+            every: model::Every::Month,
+            first_due: "2026-11-20".parse().unwrap(),
+            lead_days: 5,
+            checklist: vec![Text::new("液位正常", "Levels right")],
+            evidence: Text::new("记录表", "The checklist"),
+            quote: String::new(),
+        });
+        let noon = |day: &str| -> Timestamp { format!("{day}T12:00:00Z").parse().unwrap() };
+        for day in ["2026-11-14", "2026-11-15", "2026-11-16", "2026-11-17"] {
+            facility.does(|draft| draft.planned(noon(day)));
+        }
+        assert_eq!(facility.told, ["T-2026-000001.opened"]);
+
+        let mut does = |action: Action| {
+            let ticket = facility.state.tickets.get("T-2026-000001").unwrap().clone();
+            let mut result = Ok(());
+            facility.does(|draft| {
+                let acted = draft.act(&ticket, &action, &Said::by("Li"), noon("2026-11-18"));
+                result = acted.map(|_| ());
+            });
+            result
+        };
+        does(Action::Accept).unwrap();
+        let waits = Action::Wait {
+            parts: "none".into(),
+            told: crate::tickets::Told {
+                whom: "owners".into(),
+                what: "nothing".into(),
+                at: at(0),
+            },
+        };
+        assert!(
+            matches!(does(waits), Err(Refusal::NothingToPause { .. })),
+            "it never pauses"
+        );
+        does(Action::Resolve { reason: None }).unwrap();
+        assert!(matches!(does(Action::Close), Err(Refusal::NoEvidence { .. })));
+        does(Action::Check { item: 1 }).unwrap();
+        assert_eq!(does(Action::Check { item: 2 }), Err(Refusal::NoItem { item: 2 }));
+        assert!(matches!(does(Action::Close), Err(Refusal::NoEvidence { .. })));
+        does(Action::Attach {
+            sha256: "0".repeat(64),
+            name: "checklist.jpg".into(),
+            bytes: 1,
+        })
+        .unwrap();
+        does(Action::Close).unwrap();
+
+        // The gateway was away in December and January: those runs are made up once, and counted.
+        facility.does(|draft| draft.planned(noon("2027-02-01")));
+        let made_up = facility.state.tickets.get("T-2027-000002").unwrap();
+        let run = made_up.planned.as_ref().unwrap();
+        assert_eq!((run.due.to_string().as_str(), run.missed), ("2027-01-20", 2));
+    }
+
+    #[test]
+    fn a_reported_fault_of_a_class_has_its_row_with_the_respond_clock_beside_it() {
+        let mut facility = Facility::new();
+        let respond = Deadlines {
+            id: "repair-report".into(),
+            covers: Text::default(),
+            respond: Some(Target::Hours(4)),
+            arrive: None,
+            resolve: None,
+            quote: String::new(),
+            class: None,
+        };
+        facility.standard.deadlines.insert(respond.id.clone(), respond);
+        for (reporter, clocks) in [(Some("Zhang".to_owned()), 3), (None, 2)] {
+            let report = Report {
+                standard: "fire-water".into(),
+                device: None,
+                severity: Severity::Critical,
+                summary: Text::default(),
+                reporter,
+                by: "Wang".into(),
+            };
+            facility.does(|draft| {
+                let ticket = draft.report(report, at(0)).unwrap();
+                assert_eq!(ticket.clocks.len(), clocks);
+            });
+        }
+        let ticket = facility.state.tickets.get("T-2026-000001").unwrap().clone();
+        facility.does(|draft| {
+            let taken = draft
+                .act(&ticket, &Action::Accept, &Said::by("Li"), at(10))
+                .unwrap();
+            assert!(taken.unstopped(ClockKind::Respond), "taking it is no answer yet");
+            let mut said = Said::by("Li");
+            said.told = Some(crate::tickets::Told {
+                whom: "Zhang".into(),
+                what: "we are on the way".into(),
+                at: at(20),
+            });
+            let told = draft.act(&taken, &Action::Comment, &said, at(20)).unwrap();
+            assert!(!told.unstopped(ClockKind::Respond));
+        });
+    }
+
+    #[test]
+    fn the_first_deadline_past_the_calendars_years_raises_a_low_alarm_without_a_ticket() {
+        let mut facility = Facility::new();
+        let severe = Deadlines {
+            id: "complaint-severe".into(),
+            covers: Text::default(),
+            respond: None,
+            arrive: None,
+            resolve: Some(Target::WorkingDays(5)),
+            quote: String::new(),
+            class: None,
+        };
+        facility.standard.deadlines.insert(severe.id.clone(), severe);
+        facility.does(|draft| draft.calendar(at(0)));
+        assert!(facility.state.alarms.is_empty());
+        facility.does(|draft| {
+            let report = Report {
+                standard: "complaint-severe".into(),
+                device: None,
+                severity: Severity::High,
+                summary: Text::default(),
+                reporter: None,
+                by: "Wang".into(),
+            };
+            draft.report(report, at(1)).unwrap();
+            draft.calendar(at(1));
+        });
+        let alarm = facility.state.alarms["gateway.calendar-past-its-years"].clone();
+        assert_eq!(
+            (alarm.state(), alarm.severity, alarm.ticket.as_ref()),
+            (AlarmState::ActiveUnacked, Severity::Low, None)
+        );
+        let ticket = facility.state.tickets.get("T-2026-000001").unwrap().clone();
+        facility.does(|draft| {
+            let cancel = Action::Cancel {
+                reason: "a test".into(),
+            };
+            draft.act(&ticket, &cancel, &Said::by("Li"), at(2)).unwrap();
+            draft.calendar(at(2));
+        });
+        let alarm = &facility.state.alarms["gateway.calendar-past-its-years"];
+        assert_eq!(alarm.state(), AlarmState::ReturnedUnacked);
     }
 }

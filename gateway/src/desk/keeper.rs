@@ -1,10 +1,14 @@
 //! The desk's thread: hears batches, time and people; judges; writes each change; and only then lets it be seen.
 
+mod log;
+mod sight;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use metrics::{Histogram, counter, gauge, histogram};
 use model::{DeviceIndex, Severity, Site, Text};
@@ -12,6 +16,7 @@ use rules::{Judge, Judgement, RuleIndex, Rules, Verdict};
 use tokio::sync::{Notify, broadcast};
 use tracing::{error, info, warn};
 
+use super::calendar;
 use super::command::{AlarmAct, Answer, Command, Denied};
 use super::draft::{Change, Draft, State, Subject, Watch};
 use super::handle::{Changed, DeskHandle, Heard};
@@ -20,6 +25,8 @@ use crate::alarms::{Alarm, Delays, Level, SetAside};
 use crate::live::Live;
 use crate::store::{Kept, Records, StoreError};
 use crate::tickets::{Ticket, WorkCalendar};
+
+pub use sight::{LONGEST_BEAT, counted_conditions};
 
 /// Changes that could not be written are worked out again after this.
 const RETRY: Duration = Duration::from_secs(1);
@@ -69,6 +76,11 @@ pub struct Keeper {
     failing: bool,
     /// How long the rules take for a group of batches.
     rules_seconds: Histogram,
+    /// The day whose planned work has its tickets.
+    planned_until: Option<Date>,
+    /// When the present run began, and when it was last written that it goes on.
+    run_since: Timestamp,
+    seen_at: Timestamp,
 }
 
 impl Keeper {
@@ -81,6 +93,7 @@ impl Keeper {
             alarms,
             tickets,
             last_number,
+            planned,
         } = desk.records.kept(now)?;
         let watches = watches(&desk.rules);
         let devices: HashMap<_, _> = desk
@@ -104,7 +117,10 @@ impl Keeper {
             state: State {
                 alarms: HashMap::new(),
                 tickets: crate::tickets::TicketBook::new(tickets, last_number),
+                planned,
+                ..State::default()
             },
+            planned_until: None,
             subjects: subjects.collect(),
             watches,
             devices,
@@ -114,9 +130,12 @@ impl Keeper {
             own: BTreeMap::new(),
             failing: false,
             rules_seconds: histogram!("facility_rules_seconds"),
+            run_since: now,
+            seen_at: now,
             desk,
         };
         alarms.into_iter().for_each(|alarm| keeper.take_up(alarm));
+        keeper.begin_sight(now)?;
         Ok(keeper)
     }
 
@@ -155,7 +174,9 @@ impl Keeper {
             let judgements = self.judge.tick(Timestamp::now());
             self.note(judgements);
             self.settle(Timestamp::now());
+            self.beat(Timestamp::now());
             if !going_on {
+                self.seen(Timestamp::now());
                 return;
             }
         }
@@ -214,7 +235,8 @@ impl Keeper {
         let started = Instant::now();
         self.broken_rules();
         let standard = &self.desk.site.standard;
-        let mut draft = Draft::new(&self.state, standard, &self.desk.calendar);
+        let mut draft =
+            Draft::new(&self.state, standard, &self.desk.calendar).for_those_on_duty(&self.desk.site);
         for (key, judgement) in &self.unwritten {
             let Some(rule) = self.desk.rules.get(key.0) else {
                 continue;
@@ -279,7 +301,13 @@ impl Keeper {
             });
         }
         draft.clocks(now);
-        let change = draft.finish();
+        draft.calendar(now);
+        let today = self.desk.calendar.day_of(now);
+        if self.planned_until != Some(today) {
+            draft.planned(now);
+        }
+        draft.escalate(now);
+        let change = draft.finish(now);
         for complaint in self.judge.complaints() {
             counter!("facility_rule_summary_failures_total").increment(1);
             warn!(
@@ -289,11 +317,25 @@ impl Keeper {
         }
         if change.is_empty() {
             self.unwritten.clear();
+            self.begin_day(today, now);
             return;
         }
         if self.write(&change).is_ok() {
             self.unwritten.clear();
+            self.begin_day(today, now);
             histogram!("facility_desk_seconds").record(started.elapsed());
+        }
+    }
+
+    /// What is done once a day, when the day's planned work has its tickets.
+    fn begin_day(&mut self, today: Date, now: Timestamp) {
+        if self.planned_until == Some(today) {
+            return;
+        }
+        self.planned_until = Some(today);
+        self.state.tickets.forget_old(now);
+        if let Some(last) = self.desk.calendar.runs_out(today) {
+            warn!("{}", calendar::warning(last).en);
         }
     }
 
@@ -328,9 +370,11 @@ impl Keeper {
         self.watches.get(&alarm.rule).cloned()
     }
 
-    /// Writes a change whole, then shows it.
+    /// Writes a change whole, then shows it. Where only stretches of conditions cannot be written, the rest is shown all the same:
+    /// that something is unknown must be seen though the disk is full. A stretch is written again, whole, when it ends.
     fn write(&mut self, change: &Change) -> Result<(), StoreError> {
-        if change.must_be_written() {
+        let must_be_written = change.must_be_written();
+        if must_be_written || !change.spans.is_empty() {
             match self.desk.records.commit(change) {
                 Ok(()) if self.failing => {
                     self.failing = false;
@@ -345,7 +389,9 @@ impl Keeper {
                         error!(%error, "alarms and tickets cannot be stored; it is tried again every second: look at the data folder's disk");
                     }
                     self.failing = true;
-                    return Err(error);
+                    if must_be_written {
+                        return Err(error);
+                    }
                 }
             }
         }
@@ -415,28 +461,42 @@ impl Keeper {
     fn obey(&mut self, command: Command, now: Timestamp) -> Result<Answer, Denied> {
         match command {
             Command::Alarm { id, act, by } => self.act_on_alarm(&id, act, by, now),
-            Command::Ticket { id, action, by, note } => {
+            Command::Ticket { id, action, said } => {
                 let ticket = self.ticket(&id)?;
-                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
-                let acted = draft.act(&ticket, &action, &by, note, now);
+                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+                    .for_those_on_duty(&self.desk.site);
+                let acted = draft.act(&ticket, &action, &said, now);
                 let acted = acted.map_err(|refusal| Denied::Ticket {
                     refusal,
                     ticket: Arc::new(ticket),
                 })?;
-                let change = draft.finish();
+                let change = draft.finish(now);
                 self.write(&change)
                     .map_err(|error| Denied::NotStored(error.to_string()))?;
                 Ok(Answer::Ticket(Arc::new(acted)))
             }
             Command::Report(report) => {
                 let standard = report.standard.clone();
-                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
+                let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+                    .for_those_on_duty(&self.desk.site);
                 let ticket = draft.report(report, now).ok_or(Denied::UnknownRow(standard))?;
-                let change = draft.finish();
+                let change = draft.finish(now);
                 self.write(&change)
                     .map_err(|error| Denied::NotStored(error.to_string()))?;
                 Ok(Answer::Ticket(Arc::new(ticket)))
             }
+            Command::Record(entry) => {
+                let change = Change {
+                    journal: vec![entry],
+                    ..Change::default()
+                };
+                self.write(&change)
+                    .map_err(|error| Denied::NotStored(error.to_string()))?;
+                Ok(Answer::Noted)
+            }
+            Command::HandOver { by, note } => self.hand_over(by, note, now),
+            Command::ConfirmHandover { id, by } => self.confirm_handover(&id, by, now),
+            Command::NoteDevice(entry) => self.note_device(entry, now),
             Command::NoticeSent { key, at } => self.noted(|records| records.notice_sent(&key, at)),
             Command::NoticeFailed { key, reason, next_at } => {
                 self.noted(|records| records.notice_failed(&key, &reason, next_at))
@@ -501,7 +561,9 @@ impl Keeper {
             _ => {}
         }
         info!(alarm = id, by, ?act, "somebody acts on an alarm");
-        let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar);
+        let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+            .for_those_on_duty(&self.desk.site);
+        draft.record(act.entry(id, &by, now));
         draft.change_alarm(id, |alarm| match act {
             AlarmAct::Acknowledge => alarm.acknowledge(),
             AlarmAct::Reset => alarm.reset(),
@@ -528,7 +590,7 @@ impl Keeper {
         if let Some((_, watch)) = self.watch_of(&known) {
             draft.tick(id, &watch, now, || known.summary.clone());
         }
-        let change = draft.finish();
+        let change = draft.finish(now);
         self.write(&change)
             .map_err(|error| Denied::NotStored(error.to_string()))?;
         Ok(Answer::Alarm(self.state.alarms.get(id).cloned().unwrap_or(known)))
@@ -567,6 +629,8 @@ fn rule_broken(rule: &str) -> Watch {
 
 fn watches(rules: &Rules) -> HashMap<String, (Option<RuleIndex>, Watch)> {
     let mut watches = HashMap::new();
+    let calendar = calendar::watch();
+    watches.insert(calendar.rule.clone(), (None, calendar));
     for (index, rule) in rules.iter() {
         let delay = |delay: Duration| SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
         let watch = Watch {

@@ -81,6 +81,11 @@ impl Database {
         Ok(database)
     }
 
+    /// Opens the file once more beside this one.
+    pub(super) fn another_reader(&self) -> Result<Self, StoreError> {
+        Self::open_reader(&self.path)
+    }
+
     /// Does something with the connection; an error names the file.
     pub(super) fn run<T>(
         &self,

@@ -5,10 +5,17 @@
 
 mod database;
 mod history;
+mod journal;
+#[cfg(test)]
+mod journal_tests;
+mod log;
 mod outbox;
 mod records;
+mod sight;
 
 pub use database::{StoreError, is_spoiled};
 pub use history::{HistoryReader, HistoryWriter, Piece, Recorded, SLOT_NANOSECONDS, Summary, Trend};
+pub use journal::{Verified, VerifyError};
+pub use log::DeviceEntry;
 pub use outbox::{Body, OutboxReader, OutboxWriter, Pending, Recovered};
 pub use records::{Kept, PendingNotice, Records, RecordsReader};

@@ -1,22 +1,34 @@
 //! `records.db`: alarms, tickets with their steps, and the notices that were promised about them.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
 use super::StoreError;
 use super::database::{Database, Durability, nanoseconds, timestamp};
+use super::journal::append;
 use crate::alarms::Alarm;
-use crate::desk::Change;
+use crate::desk::{Change, ticket_digest};
+use crate::journal::Entry;
 use crate::notices::Notice;
 use crate::tickets::{Step, Ticket};
 
-const STEPS: &[&str] = &[include_str!("migrations/records_1.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/records_1.sql"),
+    include_str!("migrations/records_2.sql"),
+    include_str!("migrations/records_3.sql"),
+];
+
+/// After so many pages the log is worked into the file (16 MiB). SQLite's own 1,000 are reached by every hundredth change or so,
+/// and that one person would wait for it.
+const CHECKPOINT_PAGES: u32 = 4_000;
 
 /// The writer of `records.db`.
 pub struct Records {
-    database: Database,
+    pub(super) database: Database,
     path: PathBuf,
 }
 
@@ -29,6 +41,8 @@ pub struct Kept {
     pub tickets: Vec<Ticket>,
     /// The highest ticket number ever given.
     pub last_number: u64,
+    /// The day to which each plan's runs have their tickets, or were over when it was new.
+    pub planned: HashMap<String, Date>,
 }
 
 /// A notice that has not been sent yet.
@@ -47,10 +61,34 @@ impl Records {
     /// The file cannot be opened, or is spoiled: records are never begun anew by themselves.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         let path = data.join("records.db");
-        Ok(Self {
+        let mut records = Self {
             database: Database::open(&path, Durability::Full, STEPS)?,
             path,
-        })
+        };
+        records
+            .database
+            .run(|connection| connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES))?;
+        records.adopt()?;
+        Ok(records)
+    }
+
+    /// Takes the tickets of a version without a journal into it, so that from now on they are proven, too.
+    fn adopt(&mut self) -> Result<(), StoreError> {
+        if self.database.run(super::journal::head)?.records > 0 {
+            return Ok(());
+        }
+        let reader = self.reader()?;
+        let mut adopted = Vec::new();
+        let mut before = None;
+        loop {
+            let page = reader.tickets(before, 1_000)?;
+            let Some(last) = page.last() else { break };
+            before = Some(last.number);
+            adopted.extend(page.iter().map(adopted_as));
+        }
+        adopted.reverse();
+        self.database
+            .transact(|transaction| append(transaction, &adopted))
     }
 
     /// A reader beside this writer.
@@ -81,6 +119,19 @@ impl Records {
         let last: Option<i64> = self.database.run(|connection| {
             connection.query_row("SELECT max(number) FROM tickets", [], |row| row.get(0))
         })?;
+        let plans = self.database.run(|connection| {
+            connection
+                .prepare("SELECT work, seen_to FROM plans")?
+                .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        let mut planned = HashMap::new();
+        for (work, day) in plans {
+            let day: Date = day
+                .parse()
+                .map_err(|error| self.database.unreadable("a plan's last day", error))?;
+            planned.insert(work, day);
+        }
         let mut with_steps = Vec::with_capacity(tickets.len());
         for ticket in tickets {
             with_steps.push(with_its_steps(&self.database, ticket)?);
@@ -89,6 +140,7 @@ impl Records {
             alarms,
             tickets: with_steps,
             last_number: last.and_then(|last| u64::try_from(last).ok()).unwrap_or(0),
+            planned,
         })
     }
 
@@ -107,7 +159,7 @@ impl Records {
         }
         let mut notices = Vec::with_capacity(change.notices.len());
         for notice in &change.notices {
-            notices.push((notice, self.json(&notice.ticket)?));
+            notices.push((notice, self.json(&notice.ticket)?, self.json(&notice.people)?));
         }
         self.database.transact(|transaction| {
             for (id, body) in &alarm_bodies {
@@ -118,10 +170,16 @@ impl Records {
             for (ticket, body) in change.tickets.iter().zip(&bodies) {
                 write_ticket(transaction, ticket, body)?;
             }
-            for (notice, ticket) in &notices {
-                write_notice(transaction, notice, ticket)?;
+            for (work, seen_to) in &change.plans {
+                write_plan(transaction, work, *seen_to)?;
             }
-            Ok(())
+            for (notice, ticket, people) in &notices {
+                write_notice(transaction, notice, ticket, people)?;
+            }
+            for span in &change.spans {
+                super::sight::write_span(transaction, span)?;
+            }
+            append(transaction, &change.journal)
         })
     }
 
@@ -164,7 +222,7 @@ impl Records {
         read_bodies(&self.database, sql, what, values)
     }
 
-    fn json(&self, value: &impl serde::Serialize) -> Result<String, StoreError> {
+    pub(super) fn json(&self, value: &impl serde::Serialize) -> Result<String, StoreError> {
         serde_json::to_string(value).map_err(|error| self.database.unreadable("a record", error))
     }
 
@@ -174,6 +232,17 @@ impl Records {
         body.steps.clear();
         self.json(&body)
     }
+}
+
+/// Dates as text are in their order.
+fn write_plan(transaction: &rusqlite::Transaction<'_>, work: &str, seen_to: Date) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO plans (work, seen_to) VALUES (?1, ?2)
+             ON CONFLICT (work) DO UPDATE SET seen_to = max(seen_to, ?2)",
+        )?
+        .execute(params![work, seen_to.to_string()])?;
+    Ok(())
 }
 
 fn write_ticket(
@@ -195,10 +264,15 @@ fn write_ticket(
             ticket.ended_at.map(nanoseconds),
             body
         ])?;
+    if let Some(run) = &ticket.planned {
+        write_plan(transaction, &run.work, run.due)?;
+    }
     for (position, step) in ticket.steps.iter().enumerate() {
+        let told = step.told.as_ref().map(serde_json::to_string).transpose();
+        let told = told.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         transaction
             .prepare_cached(
-                "INSERT INTO steps (ticket, number, at, by, what, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO steps (ticket, number, at, by, what, note, told) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT (ticket, number) DO NOTHING",
             )?
             .execute(params![
@@ -207,7 +281,8 @@ fn write_ticket(
                 nanoseconds(step.at),
                 step.by,
                 step.what,
-                step.note
+                step.note,
+                told
             ])?;
     }
     Ok(())
@@ -217,10 +292,11 @@ fn write_notice(
     transaction: &rusqlite::Transaction<'_>,
     notice: &Notice,
     ticket: &str,
+    people: &str,
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT INTO notices (key, event, at, clock, ticket, next_at) VALUES (?1, ?2, ?3, ?4, ?5, ?3)
+            "INSERT INTO notices (key, event, at, clock, ticket, next_at, people) VALUES (?1, ?2, ?3, ?4, ?5, ?3, ?6)
              ON CONFLICT (key) DO NOTHING",
         )?
         .execute(params![
@@ -228,17 +304,38 @@ fn write_notice(
             notice.event,
             nanoseconds(notice.at),
             notice.clock.map(|clock| clock.name()),
-            ticket
+            ticket,
+            people
         ])?;
     Ok(())
 }
 
 /// A reader of `records.db`, beside its writer.
 pub struct RecordsReader {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl RecordsReader {
+    /// A reader of the file in a data folder, beside a gateway that may be running on it.
+    ///
+    /// # Errors
+    /// There is no such file, or it cannot be read.
+    pub fn open(data: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            database: Database::open_reader(&data.join("records.db"))?,
+        })
+    }
+
+    /// A reader of its own for a long look, so that nobody waits for this one meanwhile.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn another(&self) -> Result<Self, StoreError> {
+        Ok(Self {
+            database: self.database.another_reader()?,
+        })
+    }
+
     /// Tickets, newest first, older than `before`, with their steps.
     ///
     /// # Errors
@@ -254,10 +351,33 @@ impl RecordsReader {
             "a ticket",
             params![before, limit],
         )?;
-        tickets
-            .into_iter()
-            .map(|ticket| with_its_steps(&self.database, ticket))
-            .collect()
+        self.with_their_steps(tickets)
+    }
+
+    /// Tickets whose numbers follow each other downwards, with their steps: one query for all, since a list of a thousand would
+    /// otherwise ask a thousand times.
+    fn with_their_steps(&self, mut tickets: Vec<Ticket>) -> Result<Vec<Ticket>, StoreError> {
+        let (Some(newest), Some(oldest)) = (tickets.first().map(number), tickets.last().map(number)) else {
+            return Ok(tickets);
+        };
+        let steps: Vec<(i64, Step)> = self.database.run(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT at, by, what, note, told, ticket FROM steps WHERE ticket BETWEEN ?1 AND ?2
+                     ORDER BY ticket DESC, number",
+                )?
+                .query_map(params![oldest, newest], |row| Ok((row.get(5)?, step(row)?)))?
+                .collect()
+        })?;
+        let mut steps = steps.into_iter().peekable();
+        for ticket in &mut tickets {
+            let wanted = number(ticket);
+            while steps.next_if(|(of, _)| *of > wanted).is_some() {}
+            while let Some((_, step)) = steps.next_if(|(of, _)| *of == wanted) {
+                ticket.steps.push(step);
+            }
+        }
+        Ok(tickets)
     }
 
     /// One ticket with its steps.
@@ -290,7 +410,7 @@ impl RecordsReader {
         let rows = self.database.run(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT key, event, at, clock, ticket, tries FROM notices
+                    "SELECT key, event, at, clock, ticket, tries, people FROM notices
                      WHERE sent_at IS NULL AND next_at <= ?1 ORDER BY at LIMIT ?2",
                 )?
                 .query_map(
@@ -303,25 +423,29 @@ impl RecordsReader {
                             row.get::<_, Option<String>>(3)?,
                             row.get::<_, String>(4)?,
                             row.get::<_, u32>(5)?,
+                            row.get::<_, String>(6)?,
                         ))
                     },
                 )?
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
         let mut pending = Vec::with_capacity(rows.len());
-        for (key, event, at, clock, ticket, tries) in rows {
+        for (key, event, at, clock, ticket, tries, people) in rows {
             let ticket =
                 serde_json::from_str(&ticket).map_err(|error| self.database.unreadable(&key, error))?;
             let clock = clock
                 .map(|clock| serde_json::from_value(clock.into()))
                 .transpose()
                 .map_err(|error| self.database.unreadable(&key, error))?;
+            let people =
+                serde_json::from_str(&people).map_err(|error| self.database.unreadable(&key, error))?;
             pending.push(PendingNotice {
                 notice: Notice {
                     key,
                     event,
                     at: timestamp(at),
                     clock,
+                    people,
                     ticket,
                 },
                 tries,
@@ -360,7 +484,7 @@ fn number(ticket: &Ticket) -> i64 {
     i64::try_from(ticket.number).unwrap_or(i64::MAX)
 }
 
-fn read_bodies<T: serde::de::DeserializeOwned>(
+pub(super) fn read_bodies<T: serde::de::DeserializeOwned>(
     database: &Database,
     sql: &str,
     what: &str,
@@ -378,19 +502,35 @@ fn read_bodies<T: serde::de::DeserializeOwned>(
         .collect()
 }
 
-fn with_its_steps(database: &Database, mut ticket: Ticket) -> Result<Ticket, StoreError> {
+pub(super) fn with_its_steps(database: &Database, mut ticket: Ticket) -> Result<Ticket, StoreError> {
     ticket.steps = database.run(|connection| {
         connection
-            .prepare_cached("SELECT at, by, what, note FROM steps WHERE ticket = ?1 ORDER BY number")?
-            .query_map(params![number(&ticket)], |row| {
-                Ok(Step {
-                    at: timestamp(row.get(0)?),
-                    by: row.get(1)?,
-                    what: row.get(2)?,
-                    note: row.get(3)?,
-                })
-            })?
+            .prepare_cached("SELECT at, by, what, note, told FROM steps WHERE ticket = ?1 ORDER BY number")?
+            .query_map(params![number(&ticket)], step)?
             .collect()
     })?;
     Ok(ticket)
+}
+
+fn step(row: &rusqlite::Row<'_>) -> rusqlite::Result<Step> {
+    let told: Option<String> = row.get(4)?;
+    let told = told.map(|told| serde_json::from_str(&told)).transpose();
+    Ok(Step {
+        at: timestamp(row.get(0)?),
+        by: row.get(1)?,
+        what: row.get(2)?,
+        note: row.get(3)?,
+        told: told.map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Text, error.into())
+        })?,
+    })
+}
+
+/// The record of a ticket from before there was a journal.
+fn adopted_as(ticket: &Ticket) -> Entry {
+    let body = serde_json::json!({
+        "state": ticket.state.name(),
+        "ticket_sha256": ticket_digest(ticket).to_string(),
+    });
+    Entry::new(ticket.opened_at, "ticket.adopted", &ticket.id, body)
 }

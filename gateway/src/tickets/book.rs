@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ticket::REOPENS_WITHIN;
+use super::fault::REOPENS_WITHIN;
 use super::{ClockEvent, ClockKind, Ticket, WorkCalendar};
 
 /// The tickets that still matter, by id and by alarm.
@@ -42,6 +42,11 @@ impl TicketBook {
         self.tickets.get(self.newest_of_alarm.get(alarm)?)
     }
 
+    /// Every ticket that is not ended, in no order.
+    pub fn open(&self) -> impl Iterator<Item = &Arc<Ticket>> {
+        self.tickets.values().filter(|ticket| !ticket.state.is_ended())
+    }
+
     /// Takes in a new or changed ticket.
     pub fn put(&mut self, ticket: Arc<Ticket>) {
         self.last_number = self.last_number.max(ticket.number);
@@ -76,6 +81,12 @@ impl TicketBook {
         self.newest_of_alarm.retain(|_, id| tickets.contains_key(id));
     }
 
+    /// The tickets that are not ended.
+    pub fn running(&self) -> impl Iterator<Item = &Ticket> {
+        let tickets = self.tickets.values().map(Arc::as_ref);
+        tickets.filter(|ticket| !ticket.state.is_ended())
+    }
+
     /// The clocks that have run out and that nobody was told of: the ticket's id and the clock.
     pub fn ran_out(&self, now: Timestamp, calendar: &WorkCalendar) -> Vec<(String, ClockKind)> {
         let mut ran_out: Vec<_> = self
@@ -96,22 +107,37 @@ impl TicketBook {
         now: Timestamp,
         calendar: &'book WorkCalendar,
     ) -> impl Iterator<Item = (String, ClockKind, Timestamp)> + 'book {
-        self.tickets
-            .values()
-            .filter(|ticket| !ticket.state.is_ended())
-            .flat_map(move |ticket| {
-                ticket.clocks.iter().filter_map(move |clock| {
-                    if !clock.is_unstopped() || clock.is_paused() {
-                        return None;
-                    }
-                    let stand = clock.stand(now, calendar)?;
-                    (!stand.announced).then(|| (ticket.id.clone(), clock.kind, stand.due))
-                })
-            })
+        self.tickets.values().flat_map(move |ticket| {
+            let clocks = ticket.unannounced(now, calendar);
+            clocks.map(|(kind, due)| (ticket.id.clone(), kind, due))
+        })
     }
 }
 
 impl Ticket {
+    /// Whether a clock that runs counts days past the loaded calendar years.
+    pub fn is_provisional(&self, now: Timestamp, calendar: &WorkCalendar) -> bool {
+        let running = self.clocks.iter().filter(|_| !self.state.is_ended());
+        let mut running = running.filter(|clock| clock.counts_days() && clock.is_unstopped());
+        running.any(|clock| clock.stand(now, calendar).is_some_and(|stand| stand.provisional))
+    }
+
+    /// The clocks that run and of which nobody was told that they ran out, with when they do.
+    pub fn unannounced(
+        &self,
+        now: Timestamp,
+        calendar: &WorkCalendar,
+    ) -> impl Iterator<Item = (ClockKind, Timestamp)> {
+        let clocks = self.clocks.iter().filter(|_| !self.state.is_ended());
+        clocks.filter_map(move |clock| {
+            if !clock.is_unstopped() || clock.is_paused() {
+                return None;
+            }
+            let stand = clock.stand(now, calendar)?;
+            (!stand.announced).then_some((clock.kind, stand.due))
+        })
+    }
+
     /// Takes note that people are told that a clock ran out.
     pub fn announce(&mut self, kind: ClockKind, now: Timestamp) {
         for clock in self.clocks.iter_mut().filter(|clock| clock.kind == kind) {

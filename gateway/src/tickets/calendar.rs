@@ -1,9 +1,12 @@
 //! Working days in the site's zone: when a promise of so many working days is due.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use model::{Calendar, DayKind};
+
+/// So many days before the loaded years end people are warned.
+const WARNS_DAYS: i32 = 60;
 
 /// The site's working days.
 #[derive(Clone, Debug)]
@@ -45,10 +48,10 @@ impl WorkCalendar {
         let mut provisional = false;
         // A pause of years would be walked day by day; jiff's calendar ends in the year 9999, and so does the walk.
         while left > 0 {
-            let (Ok(next), Some(next_end)) = (day.tomorrow(), self.end_of(day.tomorrow().ok())) else {
+            let Ok(next) = day.tomorrow() else {
                 return (Timestamp::MAX, true);
             };
-            (day, end) = (next, next_end);
+            (day, end) = (next, self.end_of(next));
             provisional |= !self.days.years.contains(&day.year());
             let inside_a_pause = paused.iter().any(|(from, to)| *from < end && end <= *to);
             if self.is_working(day) && !inside_a_pause {
@@ -66,14 +69,25 @@ impl WorkCalendar {
         }
     }
 
-    /// 24:00 of a day.
-    fn end_of(&self, day: Option<Date>) -> Option<Timestamp> {
-        let midnight = day?
-            .checked_add(1.day())
-            .ok()?
-            .to_zoned_datetime(self.timezone.clone())
-            .ok()?;
-        Some(midnight.timestamp())
+    /// The last day of the loaded years, when it is less than sixty days away or past (the service standard, "Deadlines"): then
+    /// people are to load the next year.
+    pub fn runs_out(&self, today: Date) -> Option<Date> {
+        let last_year = self.days.years.last().copied().unwrap_or(i16::MIN);
+        let last = Date::new(last_year, 12, 31).ok()?;
+        let left = last - today;
+        (left.get_days() < WARNS_DAYS).then_some(last)
+    }
+
+    /// 24:00 of a day; the end of time for the last day that there is.
+    pub fn end_of(&self, day: Date) -> Timestamp {
+        let midnight = day.tomorrow().ok();
+        let midnight = midnight.and_then(|day| day.to_zoned_datetime(self.timezone.clone()).ok());
+        midnight.map_or(Timestamp::MAX, |midnight| midnight.timestamp())
+    }
+
+    /// The day that `at` falls on in the site's zone.
+    pub fn day_of(&self, at: Timestamp) -> Date {
+        at.to_zoned_datetime(self.timezone.clone()).date()
     }
 }
 
@@ -139,6 +153,15 @@ mod tests {
             china().due(filed, 5, [pause].into_iter()).0,
             shanghai("2026-03-12T00:00:00")
         );
+    }
+
+    #[test]
+    fn people_are_warned_in_the_last_sixty_days_of_the_loaded_years() {
+        let runs_out = |day: &str| china().runs_out(day.parse().unwrap());
+        let last = Date::new(2026, 12, 31).unwrap();
+        assert_eq!(runs_out("2026-11-01"), None);
+        assert_eq!(runs_out("2026-11-02"), Some(last));
+        assert_eq!(runs_out("2027-05-01"), Some(last));
     }
 
     #[test]

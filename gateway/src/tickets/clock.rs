@@ -5,6 +5,7 @@ use model::Target;
 use serde::{Deserialize, Serialize};
 
 use super::WorkCalendar;
+use super::run::Run;
 
 /// Which promise a clock measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,6 +44,18 @@ pub enum StoppedBy {
     Closing(String),
 }
 
+impl StoppedBy {
+    /// The name that reports give it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Telemetry => "telemetry",
+            Self::Person(_) => "person",
+            Self::Word(_) => "word",
+            Self::Closing(_) => "closing",
+        }
+    }
+}
+
 /// One thing that happened to a clock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
@@ -75,6 +88,13 @@ pub enum ClockEvent {
     Resumed {
         /// From when.
         at: Timestamp,
+    },
+    /// The ticket was raised to a row that promises another span: it counts from the clock's own start.
+    Retargeted {
+        /// When that was said.
+        at: Timestamp,
+        /// What is promised now.
+        target: Target,
     },
     /// People were told that it ran out.
     Announced {
@@ -111,6 +131,8 @@ pub struct ClockStand {
     pub provisional: bool,
     /// People were told that it ran out.
     pub announced: bool,
+    /// How long it waited for parts before it was due: a clock that waited is never counted as met without saying so.
+    pub paused: SignedDuration,
 }
 
 /// How a clock stands, in the contract's words.
@@ -138,15 +160,6 @@ impl ClockState {
     }
 }
 
-/// The present run of a clock: what its events since the last start add up to.
-struct Run<'clock> {
-    started_at: Timestamp,
-    target: Target,
-    pauses: Vec<(Timestamp, Option<Timestamp>)>,
-    stopped: Option<(Timestamp, &'clock StoppedBy)>,
-    announced: bool,
-}
-
 impl Clock {
     /// A clock that starts now.
     pub fn start(kind: ClockKind, target: Target, at: Timestamp) -> Self {
@@ -164,15 +177,12 @@ impl Clock {
     /// Whether it is paused.
     pub fn is_paused(&self) -> bool {
         self.run()
-            .is_some_and(|run| run.pauses.last().is_some_and(|pause| pause.1.is_none()))
+            .is_some_and(|run| run.stopped.is_none() && run.has_open_pause())
     }
 
-    /// Stops it, unless it is stopped already. A pause ends with it.
+    /// Stops it, unless it is stopped already. An open pause is not ended by it: if the stop is struck out, the clock still waits.
     pub fn stop(&mut self, at: Timestamp, by: StoppedBy) {
         if self.is_unstopped() {
-            if self.is_paused() {
-                self.events.push(ClockEvent::Resumed { at });
-            }
             self.events.push(ClockEvent::Stopped { at, by });
         }
     }
@@ -195,7 +205,7 @@ impl Clock {
         if let Some(run) = self.run()
             && run.stopped.is_some()
         {
-            let target = run.target;
+            let target = run.promised();
             self.events.push(ClockEvent::Started { at, target });
         }
     }
@@ -207,35 +217,37 @@ impl Clock {
         }
     }
 
-    /// Lets it run again, if it is paused.
+    /// Ends its pause, if there is one; also under a stop that may yet be struck out.
     pub fn resume(&mut self, at: Timestamp) {
-        if self.is_paused() {
+        if self.run().is_some_and(|run| run.has_open_pause()) {
             self.events.push(ClockEvent::Resumed { at });
         }
     }
 
+    /// Promises another span, counted from its own start. Whether it was missed before is worked out when it is read: then
+    /// the old promise stands.
+    pub fn retarget(&mut self, at: Timestamp, target: Target) {
+        self.events.push(ClockEvent::Retargeted { at, target });
+    }
+
     /// How it stands at `now`; `None` only for a clock without a start, which is never made.
     pub fn stand(&self, now: Timestamp, calendar: &WorkCalendar) -> Option<ClockStand> {
-        let run = self.run()?;
-        let until = run.stopped.map_or(now, |(at, _)| at);
-        let (due, provisional) = run.due(until, calendar);
-        let paused = run.stopped.is_none() && run.pauses.last().is_some_and(|pause| pause.1.is_none());
-        let missed = until > due;
-        let state = match (missed, paused, run.stopped.is_some()) {
-            (true, ..) => ClockState::Missed,
-            (false, true, _) => ClockState::Paused,
-            (false, false, true) => ClockState::Met,
-            (false, false, false) => ClockState::Running,
-        };
-        Some(ClockStand {
-            target: run.target,
-            started_at: run.started_at,
-            due,
-            overdue: missed && run.stopped.is_none(),
-            stopped: run.stopped.map(|(at, by)| (at, by.clone())),
-            state,
-            provisional,
-            announced: run.announced,
+        Some(self.run()?.stand(now, calendar))
+    }
+
+    /// How each of its runs stands, the present one last: a clock that started anew had kept or missed its promise before.
+    pub fn stands(&self, now: Timestamp, calendar: &WorkCalendar) -> Vec<ClockStand> {
+        let runs = Run::all(&self.events);
+        runs.iter().map(|run| run.stand(now, calendar)).collect()
+    }
+
+    /// Whether it was ever promised in working days; others need no calendar.
+    pub fn counts_days(&self) -> bool {
+        self.events.iter().any(|event| match event {
+            ClockEvent::Started { target, .. } | ClockEvent::Retargeted { target, .. } => {
+                matches!(target, Target::WorkingDays(_))
+            }
+            _ => false,
         })
     }
 
@@ -248,58 +260,7 @@ impl Clock {
     }
 
     fn run(&self) -> Option<Run<'_>> {
-        let mut run: Option<Run<'_>> = None;
-        for event in &self.events {
-            if let ClockEvent::Started { at, target } = event {
-                run = Some(Run {
-                    started_at: *at,
-                    target: *target,
-                    pauses: Vec::new(),
-                    stopped: None,
-                    announced: false,
-                });
-                continue;
-            }
-            let Some(run) = run.as_mut() else { continue };
-            match event {
-                ClockEvent::Started { .. } => {}
-                ClockEvent::Stopped { at, by } => run.stopped = Some((*at, by)),
-                ClockEvent::Struck { .. } => run.stopped = None,
-                ClockEvent::Paused { at } => run.pauses.push((*at, None)),
-                ClockEvent::Resumed { at } => {
-                    if let Some(pause) = run.pauses.last_mut() {
-                        pause.1.get_or_insert(*at);
-                    }
-                }
-                ClockEvent::Announced { .. } => run.announced = true,
-            }
-        }
-        run
-    }
-}
-
-impl Run<'_> {
-    /// By when it must stop, and whether that is provisional; an open pause counts up to `until`.
-    fn due(&self, until: Timestamp, calendar: &WorkCalendar) -> (Timestamp, bool) {
-        let pauses = self
-            .pauses
-            .iter()
-            .map(|(from, to)| (*from, to.unwrap_or(until).max(*from)));
-        let span = match self.target {
-            Target::Seconds(count) => SignedDuration::from_secs(i64::from(count)),
-            Target::Minutes(count) => SignedDuration::from_mins(i64::from(count)),
-            Target::Hours(count) => SignedDuration::from_hours(i64::from(count)),
-            Target::WorkingDays(count) => return calendar.due(self.started_at, count, pauses),
-        };
-        let paused = pauses.fold(SignedDuration::ZERO, |sum, (from, to)| {
-            sum + to.duration_since(from)
-        });
-        (
-            self.started_at
-                .saturating_add(span + paused)
-                .unwrap_or(Timestamp::MAX),
-            false,
-        )
+        Run::all(&self.events).pop()
     }
 }
 

@@ -20,13 +20,6 @@ pub(super) fn read_document<T>(
     (value, source.into_faults())
 }
 
-/// The syntax errors of a document that nothing is read from.
-pub(super) fn syntax_faults(file: &str, text: &str) -> Vec<Fault> {
-    let source = Source::new(file, text);
-    parse(&source);
-    source.into_faults()
-}
-
 fn parse<'site>(source: &Source<'site>) -> toml::Spanned<DeTable<'site>> {
     let (document, errors) = DeTable::parse_recoverable(source.text());
     for error in errors {

@@ -19,6 +19,7 @@ mod link;
 mod names;
 mod nearest;
 mod places;
+mod planned_toml;
 mod point_toml;
 mod profile_toml;
 mod quantity;
@@ -40,8 +41,8 @@ use self::devices_csv::Known;
 use self::environment::Overrides;
 use self::gateway_toml::Gateway;
 use crate::{
-    Connection, ConnectionIndex, Dense, DenseId, Device, DutyShift, Fault, Place, Profile, Script, Site,
-    Standard, bundled,
+    Connection, ConnectionIndex, Dense, DenseId, Device, DutyShift, Fault, Place, PlannedWork, Profile,
+    Script, Site, Standard, bundled,
 };
 
 /// What loading gives: the site as far as it is right, and every mistake.
@@ -69,9 +70,9 @@ pub fn load(folder: &Folder, environment: impl IntoIterator<Item = (String, Stri
         profiles: &usable,
     };
     let devices = devices(folder, &known, &mut faults);
-    let standard = standard(folder, &mut faults);
+    let mut standard = standard(folder, &mut faults);
+    standard.planned = planned(folder, &devices, &mut faults);
     let roster = roster(folder, &mut faults);
-    check_planned(folder, &mut faults);
     let site = Site {
         id: gateway.id,
         name: gateway.name,
@@ -217,12 +218,16 @@ fn roster(folder: &Folder, faults: &mut Vec<Fault>) -> Vec<DutyShift> {
     roster
 }
 
-/// Planned work is not done yet; its file is only kept from being no TOML.
-fn check_planned(folder: &Folder, faults: &mut Vec<Fault>) {
-    const FILE: &str = "planned.toml";
-    if let Some(text) = text(folder, FILE, faults) {
-        faults.extend(document::syntax_faults(FILE, text));
-    }
+/// The site's recurring work: what the bundled standard asks for and the site has given a day, and its own.
+fn planned(folder: &Folder, devices: &[Device], faults: &mut Vec<Fault>) -> Vec<PlannedWork> {
+    let (bundled, found) = planned_toml::read_bundled(&bundled::standard());
+    faults.extend(found);
+    let Some(text) = text(folder, planned_toml::FILE, faults) else {
+        return Vec::new();
+    };
+    let (planned, found) = planned_toml::read_own(text, &bundled, devices);
+    faults.extend(found);
+    planned
 }
 
 fn scripts(folder: &Folder, faults: &mut Vec<Fault>) -> Vec<Script> {

@@ -185,8 +185,11 @@ fn a_shift_may_go_over_midnight() {
         (shift.person.as_str(), shift.role.as_str(), shift.phone.as_str()),
         ("张", "lead", "138")
     );
-    let at = |hour| jiff::civil::time(hour, 0, 0, 0);
-    assert!(shift.covers(at(23)) && shift.covers(at(3)) && !shift.covers(at(12)));
+    let covers = |hour| {
+        let at = jiff::civil::date(2026, 11, 24).at(hour, 0, 0, 0);
+        shift.covers(at, &loading.site.standard.calendar)
+    };
+    assert!(covers(23) && covers(3) && !covers(12));
 
     check(
         "roster.csv",

@@ -5,6 +5,7 @@ mod devices;
 mod environment;
 mod gateway;
 mod mutations;
+mod planned;
 mod profiles;
 mod standard;
 
@@ -158,7 +159,7 @@ fn a_byte_order_mark_moves_no_column() {
 fn mistakes_in_every_file_are_told_at_once_in_the_order_of_places() {
     let mut folder = changed("gateway.toml", "192.168.1.20\"", "192.168.1.20\"\npuase = \"1s\"");
     folder.set_text("roster.csv", "person,role,phone,from,to\n张,lead,,08:00,25:00\n");
-    folder.set_text("planned.toml", "[tanks\n");
+    folder.set_text("planned.toml", "[planned.tanks\n");
     folder.set_text("standard.toml", "[deadlines.fire-water]\narrive = \"3\"\n");
     folder.set_text("profiles/lamp.toml", LAMP.replace("bool", "boul"));
     folder.set_text("rules/own.rhai", "no mistake of the loader's");
@@ -166,7 +167,7 @@ fn mistakes_in_every_file_are_told_at_once_in_the_order_of_places() {
         told(&load(&folder, [])),
         [
             "gateway.toml:5:1: unknown key `connections.room.puase`; did you mean `pause`?",
-            "planned.toml:1:7: this is not TOML: unclosed table, expected `]`",
+            "planned.toml:1:15: this is not TOML: unclosed table, expected `]`",
             "profiles/lamp.toml:8:8: `point.type`: unknown type `boul`; did you mean `bool`?",
             "roster.csv:2:15: to: `25:00` is no time of day: write `08:00`, or `00:00` for midnight",
             "standard.toml:2:10: `deadlines.fire-water.arrive`: `3` is not a target: write a whole number above zero with s, m, h or wd, such as `30m`",
