@@ -5,6 +5,7 @@
 //! needs is a real process: the gateway's release binary, VictoriaMetrics, mosquitto, python3, and a farm of devices, which is this
 //! program again.
 
+mod broker;
 mod farm;
 mod figures;
 mod flame;

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{Connection, ConnectionIndex, Device, Fault, Link, Place, Point, Site, Unit};
+use model::{Connection, ConnectionIndex, Device, Fault, Place, Point, Site, Unit};
 
+use crate::modbus::learnt::Learnt;
 use crate::modbus::plan::plan;
 use crate::mqtt::payload::can_carry;
+use crate::mqtt::sparkplug::nodes::{Place as SparkplugPlace, speaks_sparkplug};
+use crate::tls;
 
 /// Everything in the site that its drivers could not do, in the order of places.
 ///
@@ -19,6 +22,12 @@ pub fn check(site: &Site) -> Vec<Fault> {
             .filter_map(|(index, connection)| overloaded(site, index, connection)),
     );
     faults.extend(shared_client_ids(site));
+    faults.extend(misplaced_sparkplug(site));
+    faults.extend(
+        site.connections
+            .iter()
+            .filter_map(|(index, connection)| useless_certificates(site, index, connection)),
+    );
     faults.sort();
     faults
 }
@@ -50,7 +59,7 @@ fn unreadable_points(site: &Site) -> Vec<Fault> {
 /// Points that no request may bring, as the plan of the driver itself has it.
 fn never_asked(device: &Device) -> Vec<(&Point, &'static str)> {
     let profile = &device.profile;
-    let plan = plan(&profile.points, &profile.modbus, |_| true);
+    let plan = plan(&profile.points, &profile.modbus, &Learnt::default(), |_| true);
     let asked: BTreeSet<_> = plan
         .reads
         .iter()
@@ -93,9 +102,12 @@ fn overloaded(site: &Site, index: ConnectionIndex, connection: &Connection) -> O
     let share: f64 = devices
         .iter()
         .map(|device| {
-            let reads = plan(&device.profile.points, &device.profile.modbus, |point| {
-                point.every <= 1
-            })
+            let reads = plan(
+                &device.profile.points,
+                &device.profile.modbus,
+                &Learnt::default(),
+                |point| point.every <= 1,
+            )
             .reads
             .len();
             reads as f64 * connection.pause.as_secs_f64()
@@ -116,11 +128,11 @@ fn shared_client_ids(site: &Site) -> Vec<Fault> {
     let mut known = BTreeMap::<(&str, u16, &str), &str>::new();
     let mut faults = Vec::new();
     for (index, connection) in site.connections.iter() {
-        let Link::Mqtt { host, port } = &connection.link else {
+        let Some((host, port)) = connection.link.socket().filter(|_| !connection.link.is_modbus()) else {
             continue;
         };
         let (name, id) = (&connection.name, &connection.client_id);
-        if let Some(other) = known.insert((host, *port, id), name) {
+        if let Some(other) = known.insert((host, port, id), name) {
             let text = format!(
                 "connections `{other}` and `{name}` have one broker and one client id `{id}`: give each its own `client_id`"
             );
@@ -128,6 +140,23 @@ fn shared_client_ids(site: &Site) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// A connection with TLS whose certificates can't be used.
+fn useless_certificates(site: &Site, index: ConnectionIndex, connection: &Connection) -> Option<Fault> {
+    let error = tls::client(connection.tls.as_ref()?).err()?;
+    let text = format!("connection `{}`: {error}", connection.name);
+    Some(Fault::new(first_place(site, index), text))
+}
+
+/// Devices that speak Sparkplug and whose unit does not say where.
+fn misplaced_sparkplug(site: &Site) -> impl Iterator<Item = Fault> {
+    let misplaced = |device: &&Device| speaks_sparkplug(device) && SparkplugPlace::of(&device.unit).is_none();
+    site.devices.values().filter(misplaced).map(|device| {
+        let text =
+            "a device that speaks Sparkplug has the unit `spBv1.0/GROUP/NODE` or `spBv1.0/GROUP/NODE/DEVICE`";
+        Fault::new(device.place.clone(), text)
+    })
 }
 
 fn first_place(site: &Site, index: ConnectionIndex) -> Place {
@@ -140,7 +169,7 @@ mod tests {
     use super::*;
     use crate::test_site::{connection, limited_profile, point_at, point_in_json, profile, site};
     use model::RegisterTable::Holding;
-    use model::{DataType, Dense, ModbusLimits};
+    use model::{DataType, Dense, Link, ModbusLimits};
 
     fn modbus() -> Connection {
         connection(Link::ModbusTcp {

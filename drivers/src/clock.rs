@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Time since a connection's task began. It never jumps when the wall clock is set.
+/// Time since the drivers, or a connection's task, began. It never jumps when the wall clock is set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SteadyClock {
     began: tokio::time::Instant,

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use metrics::Counter;
 use model::Batch;
 use tokio::sync::mpsc;
+
+use crate::meters::Tally;
 
 /// A batch on its way to the gateway.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ impl PollIntake {
 
     /// Hands a batch on if there is room, else drops it and counts its good samples: a poll is never late because of
     /// anything downstream.
-    pub(crate) fn offer(&mut self, batch: Batch, dropped: &Counter) {
+    pub(crate) fn offer(&mut self, batch: Batch, dropped: &Tally) {
         let Err(refused) = self.intake.try_send(Delivery { batch, receipt: None }) else {
             self.told_full = false;
             return;
@@ -76,6 +77,7 @@ impl PollIntake {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meters::DeviceMeters;
     use model::{DeviceIndex, Missing, PointId, Reading, Sample, Value};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,15 +103,14 @@ mod tests {
     fn what_finds_no_room_is_dropped_and_its_good_samples_are_counted() {
         let (intake, mut batches) = mpsc::channel(1);
         let mut intake = PollIntake::new(intake, "line");
-        let count = Arc::new(AtomicU64::new(0));
-        let dropped = Counter::from_arc(count.clone());
+        let meters = DeviceMeters::new("tested");
         for expected in [0, 2, 4] {
-            intake.offer(batch(), &dropped);
-            assert_eq!(count.load(Ordering::Relaxed), expected);
+            intake.offer(batch(), &meters.dropped);
+            assert_eq!(meters.dropped.count(), expected);
         }
         assert!(batches.try_recv().is_ok());
-        intake.offer(batch(), &dropped);
-        assert_eq!(count.load(Ordering::Relaxed), 4);
+        intake.offer(batch(), &meters.dropped);
+        assert_eq!(meters.dropped.count(), 4);
     }
 
     #[test]

@@ -9,35 +9,49 @@ mod backoff;
 mod check;
 mod clock;
 mod delivery;
+mod field;
+#[cfg(test)]
+mod fuzz_tests;
 mod health;
+mod memory;
 mod meters;
 mod modbus;
 mod mqtt;
 #[cfg(test)]
 mod test_site;
+#[cfg(test)]
+mod test_tls;
+mod tls;
 
 pub use check::check;
 pub use delivery::{Delivery, Receipt};
+pub use field::{ConnectionStats, DeviceStats, Field, Request};
+pub use meters::Percentiles;
+pub use modbus::learnt::{Learnt, Length, Stretch};
+pub use modbus::probe;
 
 use std::sync::Arc;
 
-use model::{Link, Site};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// The running drivers of a site: one task for each connection that has a device in service.
+use clock::SteadyClock;
+
+/// The running drivers of a site: one task for each connection that has a device in service, and one that keeps what they learn.
 #[derive(Debug)]
 pub struct Drivers {
     connections: JoinSet<()>,
 }
 
-/// Starts a task for each connection of `site` on the current runtime.
+/// Starts a task for each connection of the field's site on the current runtime.
 ///
 /// Batches go to `intake`. A poll's batch never waits there: when the intake is full the batch is dropped and its good samples
 /// are counted. A message's batch waits, unacknowledged. Until `stop` is cancelled the tasks go on, whatever devices do.
-/// The recorder of metrics has to be installed before, since every handle is registered here.
-pub fn start(site: Arc<Site>, intake: mpsc::Sender<Delivery>, stop: CancellationToken) -> Drivers {
+pub fn start(field: Arc<Field>, intake: mpsc::Sender<Delivery>, stop: CancellationToken) -> Drivers {
+    let site = Arc::clone(field.site());
+    // One for all, so that slots on one grid come at one moment.
+    let clock = SteadyClock::begin();
     let mut connections = JoinSet::new();
     for (index, connection) in site.connections.iter() {
         let devices: Vec<_> = site
@@ -49,16 +63,14 @@ pub fn start(site: Arc<Site>, intake: mpsc::Sender<Delivery>, stop: Cancellation
         if devices.is_empty() {
             continue;
         }
-        let (site, intake, stop) = (site.clone(), intake.clone(), stop.clone());
-        match connection.link {
-            Link::ModbusTcp { .. } => {
-                connections.spawn(modbus::poll::run(site, index, devices, intake, stop));
-            }
-            Link::Mqtt { .. } => {
-                connections.spawn(mqtt::subscribe::run(site, index, devices, intake, stop));
-            }
+        let (field, intake, stop) = (field.clone(), intake.clone(), stop.clone());
+        if connection.link.is_modbus() {
+            connections.spawn(modbus::poll::run(field, index, devices, clock, intake, stop));
+        } else {
+            connections.spawn(mqtt::subscribe::run(field, index, devices, intake, stop));
         }
     }
+    connections.spawn(memory::keep(field, stop));
     Drivers { connections }
 }
 

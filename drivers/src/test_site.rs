@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    Address, Class, Connection, ConnectionIndex, DataType, Dense, Device, Link, ModbusLimits, Notify, Order,
-    Place, Point, PointId, Profile, RegisterTable, Site, Standard, Text, Unit,
+    Address, Class, Connection, ConnectionIndex, DataType, Dense, Device, Link, ModbusLimits, MqttForm,
+    MqttVersion, Notify, Order, Place, Point, PointId, Profile, RegisterTable, Site, Standard, Text, Unit,
 };
 
 pub(crate) fn point_at(table: RegisterTable, number: u16, data_type: DataType) -> Point {
@@ -53,6 +53,7 @@ pub(crate) fn limited_profile(points: Vec<Point>, modbus: ModbusLimits) -> Arc<P
         class: Class("tested".into()),
         name: Text::default(),
         modbus,
+        mqtt: MqttForm::default(),
         points,
     })
 }
@@ -64,6 +65,9 @@ pub(crate) fn connection(link: Link) -> Connection {
         interval: Duration::from_millis(250),
         timeout: Duration::from_millis(200),
         pause: Duration::ZERO,
+        pause_after_connect: Duration::ZERO,
+        tls: None,
+        mqtt_version: MqttVersion::V5,
         max_packet_bytes: 100_000,
         client_id: "facility-tested".into(),
         user: None,

@@ -196,8 +196,13 @@ impl Daemon {
         tasks.spawn(sight.run(stop.clone()));
 
         // The HTTP side looks at all of it.
+        let field = Arc::new(drivers::Field::remembering(
+            Arc::clone(&site),
+            data.join("learnt.json"),
+        ));
         let shared = Arc::new(Shared {
             site: Arc::clone(&site),
+            field: Arc::clone(&field),
             rules,
             calendar,
             live: Arc::clone(&live),
@@ -237,7 +242,7 @@ impl Daemon {
             recorder: history.recorder,
             desk: desk.clone(),
         };
-        let field = start_field(site, intake, stop.clone()).map_err(DaemonError::Thread)?;
+        let field = start_field(site, field, intake, stop.clone()).map_err(DaemonError::Thread)?;
         Ok(Self {
             address,
             stop,
@@ -277,14 +282,19 @@ impl Daemon {
 
 /// Starts the drivers and the intake on a thread and a runtime of their own: nobody who looks at the page, and no database, can
 /// make a poll late. One thread is enough for a campus, and wakes less often than two.
-fn start_field(site: Arc<Site>, intake: Intake, stop: CancellationToken) -> std::io::Result<JoinHandle<()>> {
+fn start_field(
+    site: Arc<Site>,
+    field: Arc<drivers::Field>,
+    intake: Intake,
+    stop: CancellationToken,
+) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     std::thread::Builder::new().name("field".into()).spawn(move || {
         runtime.block_on(async {
             let (deliver, deliveries) = mpsc::channel(INTAKE_QUEUE);
-            let drivers = drivers::start(Arc::clone(&site), deliver, stop);
+            let drivers = drivers::start(field, deliver, stop);
             // Ends when the last driver has: then everything that was read has been handed on.
             intake.run(&site, deliveries).await;
             drivers.stopped().await;

@@ -20,13 +20,13 @@ mod text;
 mod value;
 
 pub use bundled::{BundledFile, demo_site, profiles as bundled_profiles, standard as bundled_standard};
-pub use connection::{Connection, Link};
+pub use connection::{Connection, Link, MqttVersion, Parity, SerialLine, Tls};
 pub use device::{Device, Unit};
 pub use fault::{Fault, Place};
 pub use ids::{ConnectionIndex, Dense, DenseId, DeviceIndex, PointId};
 pub use load::{Folder, Loading, load};
 pub use point::{Address, DataType, Order, Point, Range, RegisterTable};
-pub use profile::{Class, ModbusLimits, Profile, SkippedRegisters, TransactionIds};
+pub use profile::{Class, ModbusLimits, MqttForm, MqttPayload, Profile, SkippedRegisters, TransactionIds};
 pub use roster::{DutyDays, DutyShift, ROLES, first_gap, on_duty};
 pub use sample::{Batch, Sample};
 pub use severity::Severity;

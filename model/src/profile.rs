@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{Point, RegisterTable, Text};
 
@@ -33,6 +34,8 @@ pub struct Profile {
     pub name: Text,
     /// What the Modbus side can take.
     pub modbus: ModbusLimits,
+    /// How its messages are read.
+    pub mqtt: MqttForm,
     /// Its points in the file's order: the first ones head a device's page.
     pub points: Vec<Point>,
 }
@@ -59,6 +62,30 @@ impl Default for ModbusLimits {
             transaction_ids: TransactionIds::Strict,
         }
     }
+}
+
+/// How the messages of an MQTT device are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MqttForm {
+    /// What a message is.
+    pub payload: MqttPayload,
+    /// A JSON pointer to a list of readings in a message, oldest first; none: the message is one reading.
+    pub items: Option<String>,
+    /// A JSON pointer to the time in a reading (RFC 3339, or seconds or milliseconds since 1970); none: it is when it arrived.
+    pub time: Option<String>,
+    /// A message may leave points out; one without a value for so long is stale. None: a point left out has no value.
+    pub stale_after: Option<Duration>,
+}
+
+/// What a message of an MQTT device is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MqttPayload {
+    /// JSON, or a bare number or text.
+    #[default]
+    Json,
+    /// Sparkplug B: the device's unit is `spBv1.0/GROUP/NODE` or `spBv1.0/GROUP/NODE/DEVICE`, and `/Outlet/Pressure` is the metric
+    /// of the name `Outlet/Pressure`.
+    Sparkplug,
 }
 
 /// Registers that must never be read, both ends included.

@@ -64,6 +64,8 @@ impl Reading {
 pub enum Doubt {
     /// Outside the range that the profile gives.
     OutOfRange,
+    /// The last that was said, too long ago: later messages left it out.
+    Stale,
 }
 
 /// Why there is no value.
@@ -87,6 +89,7 @@ impl fmt::Display for Doubt {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::OutOfRange => "out_of_range",
+            Self::Stale => "stale",
         })
     }
 }

@@ -19,6 +19,22 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A serial line can't be served.
+    #[error("connection {connection}: the line {path} can't be simulated: {reason}")]
+    Line {
+        /// The connection's name.
+        connection: String,
+        /// The port's device file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A connection has TLS, and the simulator has none.
+    #[error("connection {connection}: the simulator has no TLS; move the site to loopback with --local OUT")]
+    Tls {
+        /// The connection's name.
+        connection: String,
+    },
     /// The control API's address can't be listened on.
     #[error(
         "the control API can't listen on {address}: {source}; name another address, or port 0 for a free one"

@@ -1,4 +1,4 @@
-//! Modbus TCP frames as a server sees them: a request's bytes to what is asked, and an answer to bytes.
+//! Modbus frames as a server sees them: a request's bytes to what is asked, and an answer to bytes.
 
 use model::RegisterTable;
 
@@ -28,6 +28,33 @@ pub(crate) fn header(bytes: [u8; HEADER_BYTES]) -> Option<Header> {
     (2..=MOST_BYTES)
         .contains(&length)
         .then_some(Header { transaction, length })
+}
+
+/// How frames are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// With the header of Modbus TCP.
+    Header,
+    /// With a check sum, as on a serial line.
+    Crc,
+}
+
+/// A read request with a check sum: unit, function, first, count, sum.
+pub(crate) const CRC_REQUEST_BYTES: usize = 8;
+
+/// The check sum of bytes (Modbus over Serial Line 2.5.1.2).
+fn crc(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0xffff, |sum, byte| {
+        (0..8).fold(sum ^ u16::from(*byte), |sum, _| {
+            if sum & 1 == 1 { sum >> 1 ^ 0xa001 } else { sum >> 1 }
+        })
+    })
+}
+
+/// What a request with a check sum asks; `None`: the sum is wrong.
+pub(crate) fn crc_request(bytes: &[u8; CRC_REQUEST_BYTES]) -> Option<Request> {
+    let (body, sum) = bytes.split_last_chunk::<2>()?;
+    (u16::from_le_bytes(*sum) == crc(body)).then(|| request(body))?
 }
 
 /// What a frame asks.
@@ -63,8 +90,21 @@ pub(crate) fn request(body: &[u8]) -> Option<Request> {
     Some(Request { unit, function, read })
 }
 
-/// The frame that answers a read with words, or refuses it.
-pub(crate) fn answer(header: Header, request: &Request, words: Result<&[u16], Refusal>) -> Vec<u8> {
+/// The frame that answers a read with words, or refuses it; without a header it has a check sum.
+pub(crate) fn answer(header: Option<Header>, request: &Request, words: Result<&[u16], Refusal>) -> Vec<u8> {
+    let mut body = body(request, words);
+    let Some(header) = header else {
+        body.extend(crc(&body).to_le_bytes());
+        return body;
+    };
+    let mut frame = header.transaction.to_be_bytes().to_vec();
+    frame.extend([0, 0]);
+    frame.extend((body.len() as u16).to_be_bytes());
+    frame.extend(body);
+    frame
+}
+
+fn body(request: &Request, words: Result<&[u16], Refusal>) -> Vec<u8> {
     let mut body = vec![request.unit];
     match words {
         Err(refusal) => body.extend([request.function | 0x80, refusal as u8]),
@@ -79,11 +119,7 @@ pub(crate) fn answer(header: Header, request: &Request, words: Result<&[u16], Re
             body.extend(data);
         }
     }
-    let mut frame = header.transaction.to_be_bytes().to_vec();
-    frame.extend([0, 0]);
-    frame.extend((body.len() as u16).to_be_bytes());
-    frame.extend(body);
-    frame
+    body
 }
 
 /// Bits eight to a byte, the first one lowest.
@@ -117,14 +153,14 @@ mod tests {
                 count: 2
             })
         );
-        let frame = answer(HEADER, &request, Ok(&[0x0102, 0xfffe]));
+        let frame = answer(Some(HEADER), &request, Ok(&[0x0102, 0xfffe]));
         assert_eq!(frame, [0x12, 0x34, 0, 0, 0, 7, 7, 3, 4, 1, 2, 0xff, 0xfe]);
     }
 
     #[test]
     fn bits_are_packed_lowest_first() {
         let request = request(&[1, 2, 0, 0, 0, 10]).unwrap();
-        let frame = answer(HEADER, &request, Ok(&[1, 0, 1, 0, 0, 0, 0, 0, 0, 1]));
+        let frame = answer(Some(HEADER), &request, Ok(&[1, 0, 1, 0, 0, 0, 0, 0, 0, 1]));
         assert_eq!(frame[6..], [1, 2, 2, 0b0000_0101, 0b0000_0010]);
     }
 
@@ -132,9 +168,20 @@ mod tests {
     fn a_refusal_carries_the_function_with_its_highest_bit_and_the_code() {
         let request = request(&[1, 4, 0, 0, 0, 1]).unwrap();
         assert_eq!(
-            answer(HEADER, &request, Err(Refusal::NoSuchUnit))[6..],
+            answer(Some(HEADER), &request, Err(Refusal::NoSuchUnit))[6..],
             [1, 0x84, 0x0b]
         );
+    }
+
+    #[test]
+    fn on_a_serial_line_a_check_sum_stands_for_the_header() {
+        let mut bytes = [7, 3, 0, 16, 0, 1, 0, 0];
+        bytes[6..].copy_from_slice(&crc(&[7, 3, 0, 16, 0, 1]).to_le_bytes());
+        let request = crc_request(&bytes).unwrap();
+        let frame = answer(None, &request, Ok(&[0x0102]));
+        assert_eq!((&frame[..5], crc(&frame)), (&[7, 3, 2, 1, 2][..], 0));
+        bytes[5] = 2;
+        assert_eq!(crc_request(&bytes), None);
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub(crate) fn with_urls(text: &str, urls: &[(String, String)]) -> Result<String,
             *new.decor_mut() = decor;
         }
         table.insert("url", new);
+        // What is on loopback has no TLS, and the broker there speaks MQTT 5.
+        for key in ["ca_file", "cert_file", "key_file", "version"] {
+            table.remove(key);
+        }
     }
     Ok(document.to_string())
 }
@@ -83,6 +87,16 @@ mod tests {
         )
         .unwrap();
         assert_eq!(moved, text.replace("192.168.1.20:502", "127.0.0.1:4711"));
+    }
+
+    #[test]
+    fn what_only_a_connection_with_tls_may_have_is_left_out() {
+        let text = "[connections.a]\nurl = \"mqtts://b\"\nca_file = \"ca.pem\"\nversion = \"3.1.1\"\ninterval = \"5s\"\n";
+        let moved = with_urls(text, &[("a".into(), "mqtt://127.0.0.1:1".into())]).unwrap();
+        assert_eq!(
+            moved,
+            "[connections.a]\nurl = \"mqtt://127.0.0.1:1\"\ninterval = \"5s\"\n"
+        );
     }
 
     #[test]

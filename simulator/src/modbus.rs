@@ -1,4 +1,4 @@
-//! One Modbus TCP server: every unit behind one connection of the site, to several clients at once.
+//! One Modbus server: every unit behind one connection of the site, to several clients on a socket, or on a serial line.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::field::{Machine, Said};
-use crate::frame::{self, HEADER_BYTES, Header, Request};
+use crate::frame::{self, CRC_REQUEST_BYTES, Framing, HEADER_BYTES, Header, Request};
 use crate::registers::Refusal;
 use crate::served::Served;
 
@@ -34,6 +34,8 @@ pub(crate) struct Server {
     pub(crate) connection: String,
     /// Its devices.
     pub(crate) units: Units,
+    /// How its frames are written.
+    pub(crate) framing: Framing,
     /// Where answers are logged.
     pub(crate) served: Served,
 }
@@ -78,18 +80,39 @@ fn note_end(connection: &str, peer: SocketAddr, ended: io::Result<()>) {
     }
 }
 
-/// Answers one client's requests, one after another, until it leaves.
-async fn talk(server: &Server, mut stream: TcpStream) -> io::Result<()> {
+/// Serves a serial line until it is told to stop.
+pub(crate) async fn serve_line(
+    server: &Server,
+    line: impl AsyncRead + AsyncWrite + Unpin,
+    stop: CancellationToken,
+) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        ended = answer_all(server, line) => {
+            if let Err(error) = ended {
+                tracing::error!(connection = server.connection, %error, "the line has ended; start the simulator again");
+            }
+        }
+    }
+}
+
+async fn talk(server: &Server, stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    while let Some((header, body)) = next_frame(&mut stream).await? {
-        let Some(request) = frame::request(&body) else {
+    answer_all(server, stream).await
+}
+
+/// Answers one client's requests, one after another, until it leaves.
+async fn answer_all(server: &Server, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+    while let Some((header, request)) = next_request(server, &mut stream).await? {
+        let Some(request) = request else {
             continue;
         };
-        let now = Timestamp::now();
-        let Some((machine, said)) = say(&server.units, &request, now) else {
-            stream
-                .write_all(&frame::answer(header, &request, Err(Refusal::NoSuchUnit)))
-                .await?;
+        let Some((machine, said)) = say(&server.units, &request, Timestamp::now()) else {
+            if server.framing == Framing::Header {
+                let refusal = frame::answer(header, &request, Err(Refusal::NoSuchUnit));
+                stream.write_all(&refusal).await?;
+            }
+            // On a line nobody answers for a unit that is not there.
             continue;
         };
         match said {
@@ -114,8 +137,42 @@ async fn talk(server: &Server, mut stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
+/// A frame that came: its header, if its kind has one, and what it asks, if it is a request.
+type Came = (Option<Header>, Option<Request>);
+
 /// The next whole frame; `None` when the client closed between two of them.
-async fn next_frame(stream: &mut TcpStream) -> io::Result<Option<(Header, Vec<u8>)>> {
+async fn next_request(server: &Server, stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Came>> {
+    match server.framing {
+        Framing::Header => Ok(next_frame(stream)
+            .await?
+            .map(|(header, body)| (Some(header), frame::request(&body)))),
+        Framing::Crc => Ok(next_crc_frame(stream).await?.map(|request| (None, Some(request)))),
+    }
+}
+
+/// The next request with a right check sum; bytes before it that belong to none are passed over.
+async fn next_crc_frame(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Request>> {
+    let mut window = [0; CRC_REQUEST_BYTES];
+    let mut filled = 0;
+    loop {
+        let rest = window.get_mut(filled..).unwrap_or_default();
+        let count = stream.read(rest).await?;
+        if count == 0 {
+            return Ok(None);
+        }
+        filled += count;
+        if filled == CRC_REQUEST_BYTES {
+            if let Some(request) = frame::crc_request(&window) {
+                return Ok(Some(request));
+            }
+            window.rotate_left(1);
+            filled -= 1;
+        }
+    }
+}
+
+/// The next whole frame with a header; `None` when the client closed between two of them.
+async fn next_frame(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<(Header, Vec<u8>)>> {
     let mut bytes = [0; HEADER_BYTES];
     let read = tokio::time::timeout(IDLE, stream.read_exact(&mut bytes));
     match read.await {

@@ -194,6 +194,7 @@ mod tests {
             id: "test".into(),
             class: Class(Arc::from("power")),
             name: Text::default(),
+            mqtt: model::MqttForm::default(),
             modbus: ModbusLimits {
                 max_registers: 20,
                 skip: vec![SkippedRegisters {

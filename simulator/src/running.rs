@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{Connection, ConnectionIndex, Folder, Link, Site, Unit};
+use model::{Connection, ConnectionIndex, Folder, Link, SerialLine, Site, Unit};
 use tokio::net::TcpListener;
+use tokio_serial::{SerialPort, SerialStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::Error;
 use crate::field::{Field, Machine};
+use crate::frame::Framing;
 use crate::modbus::{self, Server};
 use crate::mqtt::{self, Topic};
 use crate::served::Served;
@@ -130,17 +132,34 @@ impl Opening {
         let mut addresses = Vec::new();
         for (index, connection) in site.connections.iter() {
             let link = match (&connection.link, own_broker) {
-                (Link::ModbusTcp { .. }, _) if move_to_loopback => {
-                    self.open_modbus(index, connection, (&Ipv4Addr::LOCALHOST.to_string(), 0))
-                        .await?
+                (Link::ModbusRtu(line), _) if move_to_loopback => self.open_line(index, connection, line)?,
+                (Link::ModbusRtu(line), _) => {
+                    return Err(Error::Line {
+                        connection: connection.name.clone(),
+                        path: line.path.clone(),
+                        reason: "a line has one far end, and that is not here: use --local".to_owned(),
+                    });
                 }
-                (Link::ModbusTcp { host, port }, _) => {
-                    self.open_modbus(index, connection, (host, *port)).await?
+                (Link::ModbusTls { .. } | Link::Mqtts { .. }, _) if !move_to_loopback => {
+                    return Err(Error::Tls {
+                        connection: connection.name.clone(),
+                    });
                 }
-                (Link::Mqtt { .. }, Some(broker)) => {
+                (link, _) if link.is_modbus() => {
+                    let (host, port) = link.socket().unwrap_or_default();
+                    let at = match move_to_loopback {
+                        true => (Ipv4Addr::LOCALHOST.to_string(), 0),
+                        false => (host.to_owned(), port),
+                    };
+                    self.open_modbus(index, connection, (&at.0, at.1)).await?
+                }
+                (_, Some(broker)) => {
                     self.open_mqtt(index, connection, (broker.ip().to_string(), broker.port()))
                 }
-                (Link::Mqtt { host, port }, None) => self.open_mqtt(index, connection, (host.clone(), *port)),
+                (link, None) => {
+                    let (host, port) = link.socket().unwrap_or_default();
+                    self.open_mqtt(index, connection, (host.to_owned(), port))
+                }
             };
             addresses.push(Address {
                 connection: connection.name.clone(),
@@ -163,23 +182,59 @@ impl Opening {
         };
         let listener = TcpListener::bind(at).await.map_err(refused)?;
         let port = listener.local_addr().map_err(refused)?.port();
+        let framing = match connection.link {
+            Link::ModbusRtuOverTcp { .. } => Framing::Crc,
+            _ => Framing::Header,
+        };
+        let server = self.server(index, connection, framing);
+        self.tasks
+            .spawn(modbus::serve(Arc::new(server), listener, self.stop.clone()));
+        let host = at.0.to_owned();
+        Ok(match framing {
+            Framing::Header => Link::ModbusTcp { host, port },
+            Framing::Crc => Link::ModbusRtuOverTcp { host, port },
+        })
+    }
+
+    /// A pair of pseudo terminals: the devices at one end, and the moved site at the other.
+    fn open_line(
+        &self,
+        index: ConnectionIndex,
+        connection: &Connection,
+        line: &SerialLine,
+    ) -> Result<Link, Error> {
+        let refused = |reason: String| Error::Line {
+            connection: connection.name.clone(),
+            path: line.path.clone(),
+            reason,
+        };
+        let (far_end, near_end) = SerialStream::pair().map_err(|error| refused(error.to_string()))?;
+        let path = near_end
+            .name()
+            .ok_or_else(|| refused("its end has no name".to_owned()))?;
+        let server = Arc::new(self.server(index, connection, Framing::Crc));
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            // Held open, so that the far end isn't told that nobody is there while the gateway is away.
+            let _near_end = near_end;
+            modbus::serve_line(&server, far_end, stop).await;
+        });
+        Ok(Link::ModbusRtu(SerialLine { path, ..line.clone() }))
+    }
+
+    fn server(&self, index: ConnectionIndex, connection: &Connection, framing: Framing) -> Server {
         let mut units = modbus::Units::new();
         for machine in self.machines_behind(index) {
             if let Unit::Modbus(unit) = &machine.device().unit {
                 units.entry(*unit).or_default().push(machine);
             }
         }
-        let server = Server {
+        Server {
             connection: connection.name.clone(),
             units,
+            framing,
             served: self.served.clone(),
-        };
-        self.tasks
-            .spawn(modbus::serve(Arc::new(server), listener, self.stop.clone()));
-        Ok(Link::ModbusTcp {
-            host: at.0.to_owned(),
-            port,
-        })
+        }
     }
 
     fn open_mqtt(&self, index: ConnectionIndex, connection: &Connection, dial: (String, u16)) -> Link {

@@ -130,7 +130,11 @@ fn driver_rate(setting: &Setting, farm: &mut Farm, site: &Arc<Site>) -> Outcome<
     runtime()?.block_on(async {
         let (deliver, mut delivered) = mpsc::channel::<Delivery>(8_192);
         let stop = CancellationToken::new();
-        let running = drivers::start(Arc::clone(site), deliver, stop.clone());
+        let running = drivers::start(
+            Arc::new(drivers::Field::new(Arc::clone(site))),
+            deliver,
+            stop.clone(),
+        );
         let taken = tokio::spawn(async move {
             let mut taken = Vec::with_capacity(512);
             while delivered.recv_many(&mut taken, 512).await > 0 {

@@ -1,62 +1,68 @@
-//! Messages of quality of service 1 that a broker holds for a consumer: how fast are they taken, each acknowledged after it is on disk,
-//! beside a bare consumer that acknowledges at once and keeps nothing?
+//! MQTT messages of quality of service 1, each acknowledged after it is on disk, beside a bare consumer that acknowledges at once and
+//! keeps nothing: while others publish as fast as they can, and when all of them have waited at the broker.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, Publish};
-use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
-use tokio::runtime::Builder;
+use rumqttc::v5::{AsyncClient, EventLoop};
 
+use crate::broker::{Mosquitto, TOPICS, UNACKNOWLEDGED, next, options, publish, run};
 use crate::figures::Target::{AtMost, RatioAtLeast};
 use crate::figures::{Figure, Figures, median};
 use crate::gateway::Gateway;
 use crate::http::sum;
-use crate::process::{Core, Process};
+use crate::process::Core;
 use crate::running::fresh_folder;
 use crate::setting::Setting;
 use crate::sink::Sink;
 use crate::site::BrokerSite;
 use crate::trouble::{Outcome, Trouble, While};
-use crate::victoria::free_port;
 
 const MESSAGES: usize = 200_000;
-const TOPICS: usize = 50;
-/// Unacknowledged messages, as many as the gateway allows.
-const UNACKNOWLEDGED: u16 = 1_000;
-const LIMIT: Duration = Duration::from_secs(120);
 /// So long without a message, and no more are waited for; longer than a message waits for its redelivery.
 const PATIENCE: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(30);
+
+/// How the messages come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// While they are published.
+    Live,
+    /// All at once, having waited at the broker for a consumer that was away: more than it can take.
+    Waiting,
+}
 
 pub(super) fn measure(setting: &Setting, figures: &mut Figures) -> Outcome<()> {
+    let published = |bare, ours: Figure| ours.beside(bare, "bare consumer");
+    let (bare, ours, lost) = rates(setting, Way::Live)?;
+    let live = Figure::new("messages taken while others publish", ours, "1/s");
+    figures.add(&published(bare, live).target(RatioAtLeast(0.8)));
+    figures.add(&Figure::new("… lost", lost, "").target(AtMost(0.0)));
+    let (bare, ours, lost) = rates(setting, Way::Waiting)?;
+    let waiting = Figure::new("messages taken that had waited at the broker", ours, "1/s");
+    figures.add(&published(bare, waiting));
+    figures.add(&Figure::new("… lost", lost, "").target(AtMost(0.0)));
+    Ok(())
+}
+
+/// Messages a second of the bare consumer and of the gateway, at the median; and how many the gateway lost in all runs.
+fn rates(setting: &Setting, way: Way) -> Outcome<(f64, f64, f64)> {
     let messages = setting.part_of(MESSAGES) as u64;
     let (mut bare, mut ours, mut lost) = (Vec::new(), Vec::new(), 0.0);
     for window in 1..=setting.windows {
-        bare.push(bare_rate(setting, messages)?);
-        let taken = gateway_rate(setting, messages)?;
+        let rate = bare_rate(setting, way, messages)?;
+        let taken = gateway_rate(setting, way, messages)?;
+        setting.tell(&format!(
+            "run {window} of {}, {way:?}: bare consumer {rate:.0} messages/s, gateway {:.0}",
+            setting.windows, taken.rate
+        ));
+        bare.push(rate);
         ours.push(taken.rate);
         lost += taken.lost;
-        setting.tell(&format!(
-            "run {window} of {}: bare consumer {:.0} messages/s, gateway {:.0}",
-            setting.windows,
-            bare.last().unwrap_or(&0.0),
-            taken.rate
-        ));
     }
-    let rate = Figure::new(
-        "messages taken, acknowledged after the disk",
-        median(&ours),
-        "1/s",
-    );
-    figures.add(
-        &rate
-            .beside(median(&bare), "bare consumer")
-            .target(RatioAtLeast(0.8)),
-    );
-    figures.add(&Figure::new("messages lost", lost, "").target(AtMost(0.0)));
-    Ok(())
+    Ok((median(&bare), median(&ours), lost))
 }
 
 struct Taken {
@@ -64,24 +70,31 @@ struct Taken {
     lost: f64,
 }
 
-/// The gateway subscribes, ends, and finds the messages when it starts again.
-fn gateway_rate(setting: &Setting, messages: u64) -> Outcome<Taken> {
+/// The gateway subscribes; if messages are to wait for it, it ends and finds them when it starts again.
+fn gateway_rate(setting: &Setting, way: Way, messages: u64) -> Outcome<Taken> {
     let folder = fresh_folder(setting, "mqtt")?;
-    let (_broker, port) = mosquitto(&folder)?;
+    let broker = Mosquitto::start(&folder)?;
     let sink = Sink::start()?;
     let site = BrokerSite {
-        port,
+        port: broker.port,
         topics: TOPICS,
         database: sink.url(),
     };
     site.write(&folder.join("site"))?;
-    let gateway = Gateway::start(&folder, Core::Any)?;
+    let mut gateway = Gateway::start(&folder, Core::Any)?;
     wait_until_subscribed(&gateway)?;
-    gateway.stop();
-    publish(port, messages)?;
     sink.take();
-    let gateway = Gateway::start(&folder, Core::Any)?;
-    wait_until_quiet(&sink, messages);
+    if way == Way::Waiting {
+        gateway.stop();
+        publish(broker.port, messages)?;
+        gateway = Gateway::start(&folder, Core::Any)?;
+        wait_until_quiet(&sink, messages);
+    } else {
+        let port = broker.port;
+        let publishing = std::thread::spawn(move || publish(port, messages));
+        wait_until_quiet(&sink, messages);
+        joined(publishing)?;
+    }
     gateway.stop();
     let arrivals = sink.take();
     let (first, last) = arrivals.first_and_last.during("a message that arrived")?;
@@ -90,6 +103,12 @@ fn gateway_rate(setting: &Setting, messages: u64) -> Outcome<Taken> {
         rate: arrived / last.duration_since(first).as_secs_f64(),
         lost: messages as f64 - arrived,
     })
+}
+
+fn joined(publishing: std::thread::JoinHandle<Outcome<()>>) -> Outcome<()> {
+    publishing
+        .join()
+        .map_err(|_| Trouble::new("the publishers' thread ended by itself"))?
 }
 
 /// Until all have arrived, or none did for a while.
@@ -105,7 +124,7 @@ fn wait_until_quiet(sink: &Sink, messages: u64) {
 }
 
 fn wait_until_subscribed(gateway: &Gateway) -> Outcome<()> {
-    let until = Instant::now() + LIMIT;
+    let until = Instant::now() + START;
     while sum(&gateway.metrics()?, "facility_connection_up", "") < 1.0 {
         if Instant::now() > until {
             return Err(Trouble::new(
@@ -120,39 +139,53 @@ fn wait_until_subscribed(gateway: &Gateway) -> Outcome<()> {
 }
 
 /// A consumer that counts and acknowledges, and does nothing else.
-fn bare_rate(setting: &Setting, messages: u64) -> Outcome<f64> {
+fn bare_rate(setting: &Setting, way: Way, messages: u64) -> Outcome<f64> {
     let folder = fresh_folder(setting, "mqtt-bare")?;
-    let (_broker, port) = mosquitto(&folder)?;
+    let broker = Mosquitto::start(&folder)?;
+    let port = broker.port;
+    // The session outlives the connection, which ends with the runtime that it was made on.
     run(async {
         let (client, mut events) = consumer(port);
-        for topic in 0..TOPICS {
-            client
-                .subscribe(BrokerSite::topic(topic), QoS::AtLeastOnce)
-                .await
-                .during("subscribing")?;
-        }
-        for _ in 0..TOPICS {
-            next(&mut events, |packet| matches!(packet, Packet::SubAck(_))).await?;
-        }
-        Ok(())
+        subscribe(&client, &mut events).await
     })?;
-    publish(port, messages)?;
-    run(async {
+    let publishing = match way {
+        Way::Waiting => publish(port, messages).map(|()| None)?,
+        Way::Live => Some(std::thread::spawn(move || publish(port, messages))),
+    };
+    let rate = run(async {
         let (client, mut events) = consumer(port);
-        let mut numbers = HashSet::new();
-        let mut first = None;
-        while (numbers.len() as u64) < messages {
-            let packet = next(&mut events, |packet| matches!(packet, Packet::Publish(_))).await?;
-            let Packet::Publish(publish) = packet else {
-                continue;
-            };
-            first.get_or_insert_with(Instant::now);
-            numbers.insert(number_of(&publish));
-            client.try_ack(&publish).during("an acknowledgement")?;
-        }
-        let first = first.during("a message that arrived")?;
-        Ok(messages as f64 / first.elapsed().as_secs_f64())
-    })
+        consume(&client, &mut events, messages).await
+    })?;
+    publishing.map_or(Ok(()), joined)?;
+    Ok(rate)
+}
+
+async fn subscribe(client: &AsyncClient, events: &mut EventLoop) -> Outcome<()> {
+    for topic in 0..TOPICS {
+        let topic = BrokerSite::topic(topic);
+        client
+            .subscribe(topic, QoS::AtLeastOnce)
+            .await
+            .during("subscribing")?;
+    }
+    for _ in 0..TOPICS {
+        next(events, |packet| matches!(packet, Packet::SubAck(_))).await?;
+    }
+    Ok(())
+}
+
+async fn consume(client: &AsyncClient, events: &mut EventLoop, messages: u64) -> Outcome<f64> {
+    let mut numbers = HashSet::new();
+    let mut first = None;
+    while (numbers.len() as u64) < messages {
+        let packet = next(events, |packet| matches!(packet, Packet::Publish(_))).await?;
+        let Packet::Publish(publish) = packet else { continue };
+        first.get_or_insert_with(Instant::now);
+        numbers.insert(number_of(&publish));
+        client.try_ack(&publish).during("an acknowledgement")?;
+    }
+    let first = first.during("a message that arrived")?;
+    Ok(messages as f64 / first.elapsed().as_secs_f64())
 }
 
 fn consumer(port: u16) -> (AsyncClient, EventLoop) {
@@ -171,76 +204,4 @@ fn number_of(publish: &Publish) -> u64 {
     digits
         .take_while(|byte| byte.is_ascii_digit())
         .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
-}
-
-/// Publishes all messages and waits until the broker has acknowledged each.
-fn publish(port: u16, messages: u64) -> Outcome<()> {
-    run(async {
-        let (client, mut events) = AsyncClient::new(options("bench-publisher", port), 1_000);
-        let publishing = tokio::spawn(async move {
-            for number in 0..messages {
-                let topic = BrokerSite::topic(usize::try_from(number).unwrap_or(0) % TOPICS);
-                client
-                    .publish(topic, QoS::AtLeastOnce, false, BrokerSite::message(number))
-                    .await?;
-            }
-            Ok::<_, rumqttc::v5::ClientError>(client)
-        });
-        for _ in 0..messages {
-            next(&mut events, |packet| matches!(packet, Packet::PubAck(_))).await?;
-        }
-        publishing.await.during("publishing")?.during("publishing")?;
-        Ok(())
-    })
-}
-
-fn options(id: &str, port: u16) -> MqttOptions {
-    let mut options = MqttOptions::new(id, "127.0.0.1", port);
-    options.set_keep_alive(Duration::from_secs(60));
-    let mut network = options.network_options();
-    network.set_tcp_nodelay(true);
-    options.set_network_options(network);
-    options
-}
-
-async fn next(events: &mut EventLoop, wanted: impl Fn(&Packet) -> bool) -> Outcome<Packet> {
-    loop {
-        if let Event::Incoming(packet) = events.poll().await.during("the broker")?
-            && wanted(&packet)
-        {
-            return Ok(packet);
-        }
-    }
-}
-
-fn run<T>(work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    runtime.during("the async runtime")?.block_on(async {
-        let done = tokio::time::timeout(LIMIT, work).await;
-        done.during(format_args!("MQTT was not done within {LIMIT:?}"))?
-    })
-}
-
-/// A broker that drops no message by itself.
-fn mosquitto(folder: &Path) -> Outcome<(Process, u16)> {
-    let port = free_port()?;
-    let config = folder.join("mosquitto.conf");
-    // As root it would become another user, and with it lose the kernel's promise to end it with the benchmark.
-    let text = format!(
-        "listener {port} 127.0.0.1\nallow_anonymous true\nuser root\nmax_queued_messages 0\n\
-         max_inflight_messages {UNACKNOWLEDGED}\npersistence false\nset_tcp_nodelay true\n"
-    );
-    std::fs::write(&config, text).during(config.display())?;
-    let mut command = std::process::Command::new("/usr/sbin/mosquitto");
-    command.arg("-c").arg(&config);
-    let mut broker = Process::start("mosquitto", &command, Core::Any, folder)?;
-    let until = Instant::now() + Duration::from_secs(10);
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        broker.must_run()?;
-        if Instant::now() > until {
-            return Err(Trouble::new("mosquitto does not listen: see mosquitto.log"));
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok((broker, port))
 }

@@ -2,6 +2,8 @@
 
 use model::{Address, ModbusLimits, Point, RegisterTable};
 
+use super::learnt::{Learnt, Stretch, Tried};
+
 /// Reading this many registers that nobody asked for costs less than one more request.
 const REGISTER_GAP: u32 = 16;
 /// The same for coils and discrete inputs.
@@ -27,8 +29,16 @@ pub(crate) struct Slot {
     pub(crate) point: usize,
     /// The first of its registers or bits in the answer.
     pub(crate) offset: usize,
+    /// How many there are.
+    pub(crate) length: usize,
     /// Its sample's position in the batch.
     pub(crate) sample: usize,
+}
+
+impl Slot {
+    fn end(&self) -> usize {
+        self.offset + self.length
+    }
 }
 
 /// What one poll of a device asks.
@@ -38,6 +48,60 @@ pub(crate) struct Plan {
     pub(crate) due: Vec<usize>,
     /// The requests, by table and address.
     pub(crate) reads: Vec<Read>,
+    /// Points that the device was seen to refuse: the position of the sample, and the exception's code.
+    pub(crate) refused: Vec<(usize, u8)>,
+}
+
+impl Read {
+    /// What is read.
+    pub(crate) fn stretch(&self) -> Stretch {
+        Stretch {
+            table: self.table,
+            first: self.first,
+            count: self.count,
+        }
+    }
+
+    /// What came of asking for it.
+    pub(crate) fn tried(&self, refused: Option<u8>) -> Tried {
+        Tried {
+            stretch: self.stretch(),
+            refused,
+            is_alone: refused.is_some() && part(self).is_none(),
+        }
+    }
+}
+
+/// A read in two parts; `None` when all its points overlap. It is parted at its widest gap, since what stands there is
+/// nobody's wish, and else in the middle.
+pub(crate) fn part(read: &Read) -> Option<(Read, Read)> {
+    let mut slots = read.slots.clone();
+    slots.sort_by_key(|slot| (slot.offset, slot.length));
+    let mut end = slots.first()?.end();
+    let mut best: Option<((usize, usize), usize, usize)> = None;
+    for (position, slot) in slots.iter().enumerate().skip(1) {
+        if slot.offset >= end {
+            let off_middle = slot.offset.abs_diff(usize::from(read.count) / 2);
+            let worth = (slot.offset - end, usize::MAX - off_middle);
+            if best.is_none_or(|(worst, _, _)| worth > worst) {
+                best = Some((worth, position, end));
+            }
+        }
+        end = end.max(slot.end());
+    }
+    let (_, position, left_end) = best?;
+    let mut right = slots.split_off(position);
+    let at = right.first()?.offset;
+    for slot in &mut right {
+        slot.offset -= at;
+    }
+    let part = |first: usize, count: usize, slots| Read {
+        table: read.table,
+        first: read.first.saturating_add(narrow(first as u32)),
+        count: narrow(count as u32),
+        slots,
+    };
+    Some((part(0, left_end, slots), part(at, end - at, right)))
 }
 
 /// What one point takes of a table.
@@ -52,21 +116,32 @@ struct Span {
 /// is made anyway: what the device has answered is never thrown away.
 ///
 /// No read crosses a register of `skip` or is longer than the limits, and no point is split over two reads. A point that cannot be
-/// read within the limits ([`crate::check`] tells of it) is due all the same and has no read.
-pub(crate) fn plan(points: &[Point], limits: &ModbusLimits, is_due: impl Fn(&Point) -> bool) -> Plan {
+/// read within the limits ([`crate::check`] tells of it) is due all the same and has no read; nor has one that was refused.
+pub(crate) fn plan(
+    points: &[Point],
+    limits: &ModbusLimits,
+    learnt: &Learnt,
+    is_due: impl Fn(&Point) -> bool,
+) -> Plan {
+    let bounds = Bounds { limits, learnt };
     let mut spans: Vec<Span> = points
         .iter()
         .enumerate()
         .filter_map(|(position, point)| span(point, position))
         .filter(|span| is_readable(span, limits))
         .collect();
+    let refused: Vec<(usize, u8)> = spans
+        .iter()
+        .filter_map(|span| Some((span.point, *learnt.refused.get(&span.stretch())?)))
+        .collect();
+    spans.retain(|span| !learnt.refused.contains_key(&span.stretch()));
     spans.sort_by_key(|span| (span.table, span.first, span.point));
     let mut reads = Vec::<Read>::new();
     for span in spans
         .iter()
         .filter(|span| points.get(span.point).is_some_and(&is_due))
     {
-        match reads.last_mut().filter(|read| takes(read, span, limits)) {
+        match reads.last_mut().filter(|read| bounds.let_grow(read, span)) {
             Some(read) => grow(read, span),
             None => reads.push(begin(span)),
         }
@@ -93,6 +168,7 @@ pub(crate) fn plan(points: &[Point], limits: &ModbusLimits, is_due: impl Fn(&Poi
                 Slot {
                     point: span.point,
                     offset,
+                    length: (span.end - span.first) as usize,
                     sample,
                 },
             ))
@@ -103,7 +179,47 @@ pub(crate) fn plan(points: &[Point], limits: &ModbusLimits, is_due: impl Fn(&Poi
             read.slots.push(slot);
         }
     }
-    Plan { due, reads }
+    let refused = refused
+        .into_iter()
+        .filter_map(|(point, code)| Some((due.binary_search(&point).ok()?, code)))
+        .collect();
+    Plan { due, reads, refused }
+}
+
+impl Span {
+    fn stretch(&self) -> Stretch {
+        Stretch {
+            table: self.table,
+            first: narrow(self.first),
+            count: narrow(self.end - self.first),
+        }
+    }
+}
+
+/// How far a read may grow: by what the profile says, and by what the device has shown.
+struct Bounds<'device> {
+    limits: &'device ModbusLimits,
+    learnt: &'device Learnt,
+}
+
+impl Bounds<'_> {
+    /// Whether the read may grow to take the span, which begins no earlier than the read.
+    fn let_grow(&self, read: &Read, span: &Span) -> bool {
+        let end = end_of(read);
+        let gap = if span.table.is_bits() {
+            BIT_GAP
+        } else {
+            REGISTER_GAP
+        };
+        let allowed = narrow(longest(span.table, self.limits));
+        let most = u32::from(self.learnt.length(span.table).most(allowed));
+        read.table == span.table
+            && span.first <= end + gap
+            && span.end.max(end) - u32::from(read.first) <= most
+            && !touches_skipped(span.table, end, span.first, self.limits)
+            && !self.learnt.parts(span.table, read.first, span.first)
+            && !self.learnt.is_refused_within(span.table, end, span.first)
+    }
 }
 
 fn span(point: &Point, position: usize) -> Option<Span> {
@@ -145,20 +261,6 @@ pub(crate) fn touches_skipped(table: RegisterTable, first: u32, end: u32, limits
 
 fn end_of(read: &Read) -> u32 {
     u32::from(read.first) + u32::from(read.count)
-}
-
-/// Whether the read may grow to take the span, which begins no earlier than the read.
-fn takes(read: &Read, span: &Span, limits: &ModbusLimits) -> bool {
-    let end = end_of(read);
-    let gap = if span.table.is_bits() {
-        BIT_GAP
-    } else {
-        REGISTER_GAP
-    };
-    read.table == span.table
-        && span.first <= end + gap
-        && span.end.max(end) - u32::from(read.first) <= longest(span.table, limits)
-        && !touches_skipped(span.table, end, span.first, limits)
 }
 
 /// Whether the span stands wholly inside the read.
@@ -209,8 +311,19 @@ impl Plans {
         }
     }
 
+    /// Something new was learnt of the device: everything is planned anew.
+    pub(crate) fn forget(&mut self) {
+        self.known.clear();
+    }
+
     /// The plan of the `number`-th poll, from 0: a point with `every = n` is due at each n-th.
-    pub(crate) fn of_poll(&mut self, number: u64, points: &[Point], limits: &ModbusLimits) -> &Plan {
+    pub(crate) fn of_poll(
+        &mut self,
+        number: u64,
+        points: &[Point],
+        limits: &ModbusLimits,
+        learnt: &Learnt,
+    ) -> &Plan {
         let due_now = |every: &u32| number.is_multiple_of(u64::from((*every).max(1)));
         let found = self
             .known
@@ -220,7 +333,7 @@ impl Plans {
             if self.known.len() >= PLANS_KEPT {
                 self.known.clear();
             }
-            let plan = plan(points, limits, |point| due_now(&point.every));
+            let plan = plan(points, limits, learnt, |point| due_now(&point.every));
             self.known.push((
                 self.every
                     .iter()
@@ -234,6 +347,7 @@ impl Plans {
         static NOTHING: Plan = Plan {
             due: Vec::new(),
             reads: Vec::new(),
+            refused: Vec::new(),
         };
         self.known.get(position).map_or(&NOTHING, |(_, plan)| plan)
     }
@@ -267,7 +381,7 @@ mod tests {
             .iter()
             .map(|(table, number, kind)| point_at(*table, *number, *kind))
             .collect();
-        plan(&points, limits, |_| true)
+        plan(&points, limits, &Learnt::default(), |_| true)
             .reads
             .iter()
             .map(|read| (read.first, read.count))
@@ -334,7 +448,12 @@ mod tests {
         let points = [point_at(HOLDING, 0, DataType::U16), slow];
         let mut plans = Plans::new(&points);
         let due: Vec<_> = (0..7)
-            .map(|poll| plans.of_poll(poll, &points, &limits(125, &[])).due.len())
+            .map(|poll| {
+                plans
+                    .of_poll(poll, &points, &limits(125, &[]), &Learnt::default())
+                    .due
+                    .len()
+            })
             .collect();
         assert_eq!(due, [2, 1, 1, 2, 1, 1, 2]);
         assert_eq!(plans.known.len(), 2);
@@ -350,7 +469,7 @@ mod tests {
             point_at(HOLDING, 2, DataType::U16),
         ];
         let mut plans = Plans::new(&points);
-        let plan = plans.of_poll(1, &points, &limits(125, &[]));
+        let plan = plans.of_poll(1, &points, &limits(125, &[]), &Learnt::default());
         assert_eq!((plan.due.as_slice(), plan.reads.len()), (&[0, 1, 2][..], 1));
         let slots: Vec<_> = plan.reads[0]
             .slots
@@ -373,6 +492,47 @@ mod tests {
         })
     }
 
+    /// The fewest reads that any way of parting registers into reads can have.
+    fn fewest(numbers: &[u16], limits: &ModbusLimits) -> usize {
+        let fits = |group: &[u16]| {
+            let (first, last) = (u32::from(group[0]), u32::from(group[group.len() - 1]));
+            last - first < u32::from(limits.max_registers)
+                && group.windows(2).all(|pair| {
+                    let (end, next) = (u32::from(pair[0]) + 1, u32::from(pair[1]));
+                    next <= end + REGISTER_GAP && !touches_skipped(HOLDING, end, next, limits)
+                })
+        };
+        let ways = 0_u32..1 << numbers.len().saturating_sub(1);
+        let groups = ways.filter_map(|way| {
+            let mut groups = vec![vec![numbers[0]]];
+            for (position, number) in numbers.iter().enumerate().skip(1) {
+                if way >> (position - 1) & 1 == 1 {
+                    groups.push(Vec::new());
+                }
+                groups.last_mut()?.push(*number);
+            }
+            groups.iter().all(|group| fits(group)).then_some(groups.len())
+        });
+        groups.min().unwrap_or(0)
+    }
+
+    proptest! {
+        #[test]
+        fn no_way_of_reading_has_fewer_requests(
+            numbers in prop::collection::btree_set(0_u16..80, 1..9),
+            max_registers in 1_u16..40,
+            skip in prop::collection::vec((0_u16..80, 0_u16..4), 0..3),
+        ) {
+            let skip: Vec<_> = skip.into_iter().map(|(first, more)| (first, first + more)).collect();
+            let limits = limits(max_registers, &skip);
+            let is_allowed = |number: &u16| !touches_skipped(HOLDING, u32::from(*number), u32::from(*number) + 1, &limits);
+            let numbers: Vec<u16> = numbers.into_iter().filter(is_allowed).collect();
+            prop_assume!(!numbers.is_empty());
+            let points: Vec<_> = numbers.iter().map(|number| (HOLDING, *number, DataType::U16)).collect();
+            prop_assert_eq!(reads(&points, &limits).len(), fewest(&numbers, &limits));
+        }
+    }
+
     proptest! {
         #[test]
         fn every_readable_point_is_read_exactly_once_within_every_limit(
@@ -383,7 +543,7 @@ mod tests {
         ) {
             let skip: Vec<_> = skip.into_iter().map(|(first, more)| (first, first + more)).collect();
             let limits = ModbusLimits { max_bits, ..limits(max_registers, &skip) };
-            let plan = plan(&points, &limits, |_| true);
+            let plan = plan(&points, &limits, &Learnt::default(), |_| true);
             prop_assert_eq!(plan.due.len(), points.len());
             let mut seen = vec![0; points.len()];
             for read in &plan.reads {

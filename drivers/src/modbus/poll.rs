@@ -5,45 +5,51 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{
-    Batch, Connection, ConnectionIndex, Device, DeviceIndex, Link, Missing, Point, Reading, Sample, Site,
-    Unit,
-};
+use model::{Batch, Connection, ConnectionIndex, Device, DeviceIndex, Missing, Point, Reading, Sample, Unit};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::client::Answer;
 use super::decode;
+use super::healing::Healing;
 use super::plan::{Plan, Plans, Read};
 use super::schedule::Schedule;
-use super::transport::Answer;
+
 use super::wire::{Failure, Wire};
 use crate::backoff::Backoff;
 use crate::clock::{BatchTimes, SteadyClock};
 use crate::delivery::{Delivery, PollIntake};
+use crate::field::Field;
 use crate::health::{Condition, Health};
 use crate::meters::{ConnectionMeters, DeviceMeters};
 
+/// Exceptions 02 and 03 (Modbus Application Protocol 7): no such registers, or not so many.
+const ILLEGAL_ADDRESS: u8 = 2;
+const ILLEGAL_VALUE: u8 = 3;
+/// A unit that left so many polls in a row unanswered is asked only to see whether it is there again.
+const TAKEN_FOR_DEAD: u32 = 2;
+/// After such a probe for nothing the line belongs to the others for so many timeouts: however many units are dead, they take a
+/// fifth of it at most.
+const PROBE_SHARE: u32 = 4;
 /// The longest that a silent unit is left alone.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 
 /// Polls the devices of a connection until `stop` is cancelled.
 pub(crate) async fn run(
-    site: Arc<Site>,
+    field: Arc<Field>,
     index: ConnectionIndex,
     devices: Vec<DeviceIndex>,
+    clock: SteadyClock,
     intake: mpsc::Sender<Delivery>,
     stop: CancellationToken,
 ) {
-    let Some(connection) = site.connections.get(index) else {
+    let (Some(connection), Some(meters)) = (
+        field.site().connections.get(index),
+        field.connection_meters(index),
+    ) else {
         return;
     };
-    let Link::ModbusTcp { host, port } = &connection.link else {
-        return;
-    };
-    let clock = SteadyClock::begin();
-    let meters = ConnectionMeters::new(&connection.name);
-    let wire = Wire::new(connection, (host, *port), clock, meters.clone());
-    let mut poller = Poller::new(&site, connection, &devices, wire, clock, meters, intake);
+    let mut poller = Poller::new(&field, connection, &devices, clock, meters, intake);
     // A request that is under way is given up: nothing waits for its answer any more.
     tokio::select! {
         () = stop.cancelled() => {}
@@ -62,7 +68,8 @@ struct Polled<'site> {
     poll: u64,
     times: BatchTimes,
     health: Health,
-    meters: DeviceMeters,
+    meters: Arc<DeviceMeters>,
+    healing: Healing,
 }
 
 /// What one poll brought.
@@ -76,9 +83,22 @@ struct Outcome {
 }
 
 impl Outcome {
+    fn unheard() -> Self {
+        Self {
+            samples: Vec::new(),
+            condition: Condition::Silent,
+            heard: false,
+            connected: true,
+        }
+    }
+
     /// What it means for the unit's back-off. A connection that is down says nothing of the units behind it.
-    fn weigh(&self, backoff: &mut Backoff, began: Duration) {
+    fn weigh(&self, backoff: &mut Backoff, may_need_rest: bool, began: Duration) {
         if self.condition == Condition::Silent && self.connected {
+            if self.heard && may_need_rest {
+                // It is no dead unit: it may have to be asked more slowly, which is found out in a few polls.
+                backoff.succeeded();
+            }
             // From the poll's beginning: after a first silence the very next poll is to be a real one.
             backoff.failed(began);
         } else if self.heard {
@@ -88,25 +108,27 @@ impl Outcome {
 }
 
 struct Poller<'site> {
+    field: &'site Field,
     connection: &'site Connection,
     devices: Vec<Polled<'site>>,
     /// One for each different unit: two devices behind one unit are silent together.
     units: Vec<Backoff>,
     schedule: Schedule,
+    /// Before this no unit that is taken for dead is asked again.
+    next_probe: Duration,
     wire: Wire,
     clock: SteadyClock,
-    meters: ConnectionMeters,
+    meters: Arc<ConnectionMeters>,
     intake: PollIntake,
 }
 
 impl<'site> Poller<'site> {
     fn new(
-        site: &'site Site,
+        field: &'site Field,
         connection: &'site Connection,
         devices: &[DeviceIndex],
-        wire: Wire,
         clock: SteadyClock,
-        meters: ConnectionMeters,
+        meters: Arc<ConnectionMeters>,
         intake: mpsc::Sender<Delivery>,
     ) -> Self {
         let mut units = Vec::new();
@@ -114,7 +136,7 @@ impl<'site> Poller<'site> {
         let devices: Vec<_> = devices
             .iter()
             .filter_map(|index| {
-                let device = site.devices.get(*index)?;
+                let device = field.site().devices.get(*index)?;
                 let Unit::Modbus(unit) = device.unit else {
                     return None;
                 };
@@ -131,17 +153,20 @@ impl<'site> Poller<'site> {
                     poll: 0,
                     times: BatchTimes::default(),
                     health: Health::default(),
-                    meters: DeviceMeters::new(&device.id),
+                    meters: field.device_meters(*index)?,
+                    healing: Healing::new(field.learnt(*index)),
                 })
             })
             .collect();
         let schedule = Schedule::new(devices.iter().map(|polled| polled.device.interval).collect());
         Self {
+            field,
             connection,
             devices,
             units,
             schedule,
-            wire,
+            next_probe: Duration::ZERO,
+            wire: Wire::new(connection, clock, Arc::clone(&meters)),
             clock,
             meters,
             intake: PollIntake::new(intake, &connection.name),
@@ -174,16 +199,33 @@ impl<'site> Poller<'site> {
             polled.poll,
             &polled.device.profile.points,
             &polled.device.profile.modbus,
+            &polled.healing.learnt,
         );
         polled.poll += 1;
-        let outcome = if backoff.may_try(began) {
-            let outcome = ask_all(&mut self.wire, polled.device, polled.unit, plan, &polled.meters).await;
+        let is_probe = backoff.failures() >= TAKEN_FOR_DEAD;
+        let outcome = if backoff.may_try(began) && (!is_probe || began >= self.next_probe) {
+            polled.healing.begin(began);
+            let mut asking = Asking {
+                wire: &mut self.wire,
+                device: polled.device,
+                unit: polled.unit,
+                meters: &polled.meters,
+                healing: &mut polled.healing,
+            };
+            let outcome = asking.ask_all(plan).await;
             if outcome.connected {
-                self.meters
-                    .poll_seconds
-                    .record(self.clock.now().saturating_sub(began).as_secs_f64());
+                let took = self.clock.now().saturating_sub(began);
+                self.meters.polled(took);
+                polled.meters.latency.record(took);
             }
-            outcome.weigh(backoff, began);
+            if is_probe && outcome.condition == Condition::Silent {
+                self.next_probe = self.clock.now() + self.connection.timeout * PROBE_SHARE;
+            }
+            outcome.weigh(backoff, polled.healing.learnt.may_need_rest(), began);
+            if polled.healing.end(&polled.device.id) {
+                polled.plans.forget();
+                self.field.learn(polled.index, &polled.healing.learnt);
+            }
             outcome
         } else {
             silence(polled.device, plan)
@@ -218,56 +260,109 @@ impl<'site> Poller<'site> {
     }
 }
 
-/// Asks all that the plan says, until the first request that the unit leaves unanswered.
-async fn ask_all(wire: &mut Wire, device: &Device, unit: u8, plan: &Plan, meters: &DeviceMeters) -> Outcome {
-    let mut outcome = silence(device, plan);
-    outcome.condition = Condition::Answering;
-    let points = &device.profile.points;
-    for read in &plan.reads {
-        let failure = match wire.ask(unit, read, device.profile.modbus.transaction_ids).await {
+/// What one poll of a device needs.
+struct Asking<'poll> {
+    wire: &'poll mut Wire,
+    device: &'poll Device,
+    unit: u8,
+    meters: &'poll DeviceMeters,
+    healing: &'poll mut Healing,
+}
+
+impl Asking<'_> {
+    /// Asks all that the plan says, until the first request that the unit leaves unanswered.
+    async fn ask_all(&mut self, plan: &Plan) -> Outcome {
+        let mut outcome = silence(self.device, plan);
+        outcome.condition = Condition::Answering;
+        for (sample, code) in &plan.refused {
+            if let Some(sample) = outcome.samples.get_mut(*sample) {
+                sample.reading = Reading::Missing(Missing::Refused(*code));
+            }
+        }
+        for read in &plan.reads {
+            if !self.ask_whole(read, &mut outcome).await {
+                return outcome;
+            }
+        }
+        self.healing.answered_all();
+        if let Some(read) = self.healing.next_retry() {
+            // What comes of it is only learnt from: the point's sample is that of its refusal until the next poll.
+            let mut aside = Outcome::unheard();
+            self.ask(&read, &mut aside).await;
+        }
+        outcome
+    }
+
+    /// Asks for a block, and for its parts when it is refused; whether the unit is still there to be asked.
+    async fn ask_whole(&mut self, read: &Read, outcome: &mut Outcome) -> bool {
+        let Some(refused) = self.ask(read, outcome).await else {
+            return false;
+        };
+        let mut pieces = Vec::new();
+        if refused {
+            self.healing.part(read, &mut pieces);
+        }
+        while let Some(piece) = pieces.pop() {
+            let Some(refused) = self.ask(&piece, outcome).await else {
+                return false;
+            };
+            if refused {
+                self.healing.part(&piece, &mut pieces);
+            }
+        }
+        true
+    }
+
+    /// Asks once: whether the registers themselves were refused; `None` when the unit is not there to be asked.
+    async fn ask(&mut self, read: &Read, outcome: &mut Outcome) -> Option<bool> {
+        let (ids, pause) = (
+            self.device.profile.modbus.transaction_ids,
+            self.healing.learnt.pause,
+        );
+        match self.wire.ask(self.unit, read, ids, pause).await {
             Ok(answer) => {
                 outcome.heard = true;
-                take(&answer, read, points, &mut outcome.samples);
-                continue;
+                self.healing.tried(read, None);
+                take(&answer, read, &self.device.profile.points, &mut outcome.samples);
+                return Some(false);
             }
-            Err(failure) => failure,
-        };
-        match failure {
-            Failure::Silent | Failure::Unreachable => {
-                let meter = if failure == Failure::Silent {
-                    &meters.timeouts
-                } else {
-                    &meters.refusals
-                };
-                meter.increment(1);
-                outcome.condition = Condition::Silent;
-                return outcome;
+            Err(Failure::Silent) => {
+                self.meters.timeouts.increment(1);
+                self.healing.fell_silent();
             }
-            Failure::Down => {
+            Err(Failure::Unreachable) => self.meters.refusals.increment(1),
+            Err(Failure::Down) => {
                 outcome.connected = false;
-                return outcome;
+                return None;
             }
-            Failure::Refused(code) => {
-                meters.refusals.increment(1);
+            Err(Failure::Refused(code)) => {
+                self.meters.refusals.increment(1);
                 outcome.heard = true;
                 outcome.condition = Condition::Refusing(code);
                 fill(read, Missing::Refused(code), &mut outcome.samples);
+                let is_about_registers = matches!(code, ILLEGAL_ADDRESS | ILLEGAL_VALUE);
+                if is_about_registers {
+                    self.healing.tried(read, Some(code));
+                }
+                return Some(is_about_registers);
             }
-            Failure::Malformed => {
-                meters.malformed.increment(1);
+            Err(Failure::Malformed) => {
+                self.meters.malformed.increment(1);
                 outcome.heard = true;
                 outcome.condition = Condition::Malformed;
                 fill(read, Missing::Malformed, &mut outcome.samples);
+                return Some(false);
             }
         }
+        outcome.condition = Condition::Silent;
+        None
     }
-    outcome
 }
 
 /// The outcome of a poll that nobody answers: silence is a sample, too.
 fn silence(device: &Device, plan: &Plan) -> Outcome {
     let missing = Reading::Missing(Missing::NoAnswer);
-    let samples = plan
+    let samples: Vec<Sample> = plan
         .due
         .iter()
         .map(|point| Sample {
@@ -277,9 +372,7 @@ fn silence(device: &Device, plan: &Plan) -> Outcome {
         .collect();
     Outcome {
         samples,
-        condition: Condition::Silent,
-        heard: false,
-        connected: true,
+        ..Outcome::unheard()
     }
 }
 

@@ -6,90 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::RegisterTable::{Coil, Discrete, Holding, Input};
-use model::{
-    Batch, DataType, DeviceIndex, Missing, ModbusLimits, Profile, Reading, Sample, Site, TransactionIds,
-    Unit, Value,
-};
+use model::{DataType, DeviceIndex, Missing, ModbusLimits, Reading, TransactionIds, Unit, Value};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_modbus::server::{Service, tcp};
 use tokio_modbus::{ExceptionCode, Response, SlaveRequest};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
+use super::poll_harness::{NO_ANSWER, fast, good, one_device, readings, registers, run};
 use super::raw_server::{Deed, RawServer, Request};
 use crate::test_site::{limited_profile, modbus_at, point_at, profile, site};
-use crate::{Delivery, Drivers, start};
-
-struct Running {
-    batches: mpsc::Receiver<Delivery>,
-    drivers: Drivers,
-    stop: DropGuard,
-}
-
-fn run(site: Site) -> Running {
-    let (intake, batches) = mpsc::channel(10_000);
-    let stop = CancellationToken::new();
-    let drivers = start(Arc::new(site), intake, stop.clone());
-    Running {
-        batches,
-        drivers,
-        stop: stop.drop_guard(),
-    }
-}
-
-impl Running {
-    async fn next(&mut self) -> Batch {
-        tokio::time::timeout(Duration::from_secs(10), self.batches.recv())
-            .await
-            .expect("a batch in time")
-            .unwrap()
-            .batch
-    }
-
-    async fn next_of(&mut self, device: u32) -> Batch {
-        loop {
-            let batch = self.next().await;
-            if batch.device == DeviceIndex(device) {
-                return batch;
-            }
-        }
-    }
-}
-
-fn readings(batch: &Batch) -> Vec<Reading> {
-    batch
-        .samples
-        .iter()
-        .map(|sample: &Sample| sample.reading.clone())
-        .collect()
-}
-
-fn good(number: u16) -> Reading {
-    Reading::Good(Value::Number(f64::from(number)))
-}
-
-const NO_ANSWER: Reading = Reading::Missing(Missing::NoAnswer);
-
-/// A profile of u16 holding registers.
-fn registers(numbers: &[u16]) -> Arc<Profile> {
-    profile(
-        numbers
-            .iter()
-            .map(|number| point_at(Holding, *number, DataType::U16))
-            .collect(),
-    )
-}
-
-fn fast(mut site: Site, interval: Duration) -> Site {
-    let mut devices: Vec<_> = site.devices.values().cloned().collect();
-    devices.iter_mut().for_each(|device| device.interval = interval);
-    site.devices = model::Dense::new(devices);
-    site
-}
-
-fn one_device(server: &RawServer, numbers: &[u16]) -> Site {
-    site(modbus_at(server.address), [(Unit::Modbus(1), registers(numbers))])
-}
+use crate::{Field, start};
 
 struct GoodServer;
 
@@ -470,7 +397,11 @@ async fn a_full_intake_never_delays_a_poll() {
     .await;
     let (intake, mut batches) = mpsc::channel(1);
     let stop = CancellationToken::new();
-    let drivers = start(Arc::new(one_device(&server, &[0])), intake, stop.clone());
+    let drivers = start(
+        Arc::new(Field::new(Arc::new(one_device(&server, &[0])))),
+        intake,
+        stop.clone(),
+    );
     while questions.recv().await != Some(5) {}
     assert_eq!(readings(&batches.recv().await.unwrap().batch), [good(100)]);
     while questions.recv().await != Some(8) {}

@@ -4,6 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
+/// Slots fall on a grid of this, so that connections wake the processor together instead of each for itself.
+const TICK: Duration = Duration::from_millis(10);
+
 /// The slots of the devices of one connection, by number.
 #[derive(Debug)]
 pub(crate) struct Schedule {
@@ -39,7 +42,7 @@ impl Schedule {
                 let place = placed.entry(*interval).or_default();
                 let share = f64::from(*place) / f64::from(alike.get(interval).copied().unwrap_or(1));
                 *place += 1;
-                Reverse((interval.mul_f64(share), device))
+                Reverse((on_grid(interval.mul_f64(share)), device))
             })
             .collect();
         Self { intervals, slots }
@@ -70,6 +73,11 @@ impl Schedule {
             missed: u64::from(missed),
         })
     }
+}
+
+fn on_grid(moment: Duration) -> Duration {
+    let ticks = moment.as_nanos() / TICK.as_nanos();
+    TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -105,6 +113,21 @@ mod tests {
             (1750, 3),
         ];
         assert_eq!(turns(&mut schedule, ms(2000)), expected);
+    }
+
+    #[test]
+    fn slots_fall_on_a_grid_of_ten_milliseconds() {
+        let mut schedule = Schedule::new(vec![ms(1000); 300]);
+        let moments: Vec<u64> = turns(&mut schedule, ms(1000))
+            .into_iter()
+            .map(|(moment, _)| moment)
+            .collect();
+        assert_eq!(moments.len(), 300);
+        assert!(moments.iter().all(|moment| moment.is_multiple_of(10)));
+        assert_eq!(
+            moments.iter().collect::<std::collections::BTreeSet<_>>().len(),
+            100
+        );
     }
 
     #[test]

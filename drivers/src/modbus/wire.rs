@@ -1,12 +1,14 @@
 //! The way to the units of one connection: dials when it has to, paces requests, and leaves a dead address alone for a while.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Connection, TransactionIds};
+use model::{Connection, Link, TransactionIds};
 
+use super::client::{Answer, Client, ReadError};
 use super::plan::Read;
-use super::transport::{Answer, Link, ReadError};
+use super::transport;
 use crate::backoff::Backoff;
 use crate::clock::SteadyClock;
 use crate::health::LinkState;
@@ -17,6 +19,28 @@ const FIRST_REDIAL: Duration = Duration::from_millis(200);
 const LONGEST_REDIAL: Duration = Duration::from_secs(10);
 /// So many requests in a row without an answer from anybody, and a link that had worked is doubted.
 const TIMEOUTS_UNTIL_DOUBT: u32 = 3;
+
+/// Exceptions 05 and 06 (Modbus Application Protocol 7): it is at work on something, and will answer when it has done.
+const ACKNOWLEDGE: u8 = 5;
+const BUSY: u8 = 6;
+/// How long a device that is busy is left alone at first; then twice as long each time.
+const FIRST_REST: Duration = Duration::from_millis(20);
+
+/// How a device that says it is busy is asked again.
+#[derive(Default)]
+struct Busy {
+    rested: Duration,
+    rest: Duration,
+}
+
+impl Busy {
+    /// How long to leave it alone; `None` when that would be longer in all than an answer may take.
+    fn rest(&mut self, longest: Duration) -> Option<Duration> {
+        self.rest = (self.rest * 2).max(FIRST_REST);
+        self.rested += self.rest;
+        (self.rested < longest).then_some(self.rest)
+    }
+}
 
 /// Why a request brought no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,17 +59,13 @@ pub(crate) enum Failure {
 
 /// The way to the units of one connection.
 pub(crate) struct Wire {
-    name: String,
-    host: String,
-    port: u16,
-    timeout: Duration,
+    connection: Connection,
+    /// The rest between two requests.
     pause: Duration,
     clock: SteadyClock,
-    link: Option<Link>,
+    link: Option<Client>,
     /// Whether the link has brought an answer since it was dialled.
     proven: bool,
-    /// Whether a request on the link was given up, so that its answer may still come.
-    unanswered: bool,
     /// Requests given up since an answer came from any unit.
     timeouts_in_a_row: u32,
     redial: Backoff,
@@ -53,30 +73,21 @@ pub(crate) struct Wire {
     /// What was last logged of the connection.
     told: Option<LinkState>,
     last_request_ended: Option<Duration>,
-    meters: ConnectionMeters,
+    meters: Arc<ConnectionMeters>,
 }
 
 impl Wire {
     /// A wire that isn't connected yet; the first request dials.
-    pub(crate) fn new(
-        connection: &Connection,
-        (host, port): (&str, u16),
-        clock: SteadyClock,
-        meters: ConnectionMeters,
-    ) -> Self {
+    pub(crate) fn new(connection: &Connection, clock: SteadyClock, meters: Arc<ConnectionMeters>) -> Self {
         let seed = connection.name.bytes().fold(0, |seed: u64, byte| {
             seed.wrapping_mul(31).wrapping_add(u64::from(byte))
         });
         Self {
-            name: connection.name.clone(),
-            host: host.to_owned(),
-            port,
-            timeout: connection.timeout,
-            pause: connection.pause,
+            connection: connection.clone(),
+            pause: least_pause(connection),
             clock,
             link: None,
             proven: false,
-            unanswered: false,
             timeouts_in_a_row: 0,
             redial: Backoff::new(FIRST_REDIAL, LONGEST_REDIAL, seed),
             ever_up: false,
@@ -86,8 +97,8 @@ impl Wire {
         }
     }
 
-    /// Asks a unit. A link that had worked and is found broken is dialled again at once, so a server that closes after
-    /// every answer works.
+    /// Asks a unit, after at least `pause` since the last request. A link that had worked and is found broken is dialled again at
+    /// once, so a server that closes after every answer works. A device that says it is busy is asked again within the timeout.
     ///
     /// # Errors
     /// [`Failure`], when there is no answer to use.
@@ -96,9 +107,14 @@ impl Wire {
         unit: u8,
         read: &Read,
         ids: TransactionIds,
+        pause: Duration,
     ) -> Result<Answer, Failure> {
-        if ids == TransactionIds::Ignore && self.unanswered {
-            // Its answer could not be told from the one that may still come.
+        let mut busy = Busy::default();
+        if self
+            .link
+            .as_ref()
+            .is_some_and(|link| link.could_mistake(unit, ids))
+        {
             self.drop_link();
         }
         loop {
@@ -106,17 +122,23 @@ impl Wire {
                 return Err(Failure::Down);
             }
             let had_worked = self.link.is_some() && self.proven;
-            match self.ask_once(unit, read, ids).await {
+            match self.ask_once(unit, read, ids, pause).await {
                 Ok(answer) => return Ok(answer),
-                Err(ReadError::Timeout) => return Err(self.timed_out(ids)),
+                Err(ReadError::Timeout) => return Err(self.timed_out()),
                 Err(ReadError::Refused(code @ (0x0a | 0x0b))) => {
                     tracing::debug!(
-                        connection = self.name,
+                        connection = self.connection.name,
                         unit,
                         code,
                         "the gateway cannot reach the unit"
                     );
                     return Err(Failure::Unreachable);
+                }
+                Err(ReadError::Refused(code @ (ACKNOWLEDGE | BUSY))) => {
+                    let Some(rest) = busy.rest(self.connection.timeout) else {
+                        return Err(Failure::Refused(code));
+                    };
+                    tokio::time::sleep(rest).await;
                 }
                 Err(ReadError::Refused(code)) => return Err(Failure::Refused(code)),
                 Err(ReadError::Malformed) => return Err(Failure::Malformed),
@@ -131,16 +153,23 @@ impl Wire {
         }
     }
 
-    async fn ask_once(&mut self, unit: u8, read: &Read, ids: TransactionIds) -> Result<Answer, ReadError> {
+    async fn ask_once(
+        &mut self,
+        unit: u8,
+        read: &Read,
+        ids: TransactionIds,
+        pause: Duration,
+    ) -> Result<Answer, ReadError> {
         let link = match self.link.take() {
             Some(link) => link,
             None => self.dial().await?,
         };
         let link = self.link.insert(link);
-        if let Some(ended) = self.last_request_ended.filter(|_| !self.pause.is_zero()) {
-            self.clock.reaches(ended + self.pause).await;
+        let pause = self.pause.max(pause);
+        if let Some(ended) = self.last_request_ended.filter(|_| !pause.is_zero()) {
+            self.clock.reaches(ended + pause).await;
         }
-        let answer = link.read(unit, read, ids, self.timeout).await;
+        let answer = link.read(unit, read, ids, self.connection.timeout).await;
         self.last_request_ended = Some(self.clock.now());
         if !matches!(answer, Err(ReadError::Lost(_) | ReadError::Timeout)) {
             self.heard();
@@ -148,13 +177,13 @@ impl Wire {
         answer
     }
 
-    async fn dial(&mut self) -> Result<Link, ReadError> {
-        let link = Link::dial(&self.host, self.port, self.timeout)
-            .await
-            .map_err(ReadError::Lost)?;
+    async fn dial(&mut self) -> Result<Client, ReadError> {
+        let link = transport::dial(&self.connection).await.map_err(ReadError::Lost)?;
         self.proven = false;
-        self.unanswered = false;
-        self.meters.up.set(1.0);
+        if !self.connection.pause_after_connect.is_zero() {
+            tokio::time::sleep(self.connection.pause_after_connect).await;
+        }
+        self.meters.set_up(true);
         if self.ever_up {
             self.meters.reconnects.increment(1);
         }
@@ -172,23 +201,19 @@ impl Wire {
     pub(crate) fn give_up_link(&mut self) {
         self.drop_link();
         tracing::debug!(
-            connection = self.name,
+            connection = self.connection.name,
             "nothing is heard on the connection; it is dialled again"
         );
     }
 
-    fn timed_out(&mut self, ids: TransactionIds) -> Failure {
-        self.unanswered = true;
+    fn timed_out(&mut self) -> Failure {
         self.timeouts_in_a_row = self.timeouts_in_a_row.saturating_add(1);
-        if ids == TransactionIds::Ignore {
-            self.drop_link();
-        }
         Failure::Silent
     }
 
     fn drop_link(&mut self) {
         self.link = None;
-        self.meters.up.set(0.0);
+        self.meters.set_up(false);
     }
 
     /// An answer came. Only that proves a link: some addresses take every connection and close it again.
@@ -202,9 +227,8 @@ impl Wire {
         if self.told != Some(LinkState::Works) {
             self.told = Some(LinkState::Works);
             tracing::info!(
-                connection = self.name,
-                host = self.host,
-                port = self.port,
+                connection = self.connection.name,
+                link = %self.connection.link,
                 "connection works"
             );
         }
@@ -215,7 +239,15 @@ impl Wire {
         if self.told != Some(LinkState::Down) {
             self.told = Some(LinkState::Down);
             let next = "it is dialled again, ever more seldom, up to every 10 s";
-            tracing::warn!(connection = self.name, host = self.host, port = self.port, %error, "connection is down; {next}");
+            tracing::warn!(connection = self.connection.name, link = %self.connection.link, %error, "connection is down; {next}");
         }
+    }
+}
+
+/// The rest between two requests: what the connection says, and on a serial line at least the silence that ends a frame.
+fn least_pause(connection: &Connection) -> Duration {
+    match &connection.link {
+        Link::ModbusRtu(line) => connection.pause.max(transport::serial::gap(line)),
+        _ => connection.pause,
     }
 }

@@ -7,10 +7,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rumqttc::v5::mqttbytes::v5::Publish;
-use rumqttc::v5::{AsyncClient, ClientError};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
+
+use super::broker::{Client, Message, Requested};
 
 /// How long to wait when the client has no room for one more acknowledgement.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(5);
@@ -28,16 +28,11 @@ pub(crate) struct Era(Mutex<u64>);
 /// A message that is on its way to the disk.
 pub(crate) struct Unacknowledged {
     /// The message.
-    pub(crate) publish: Publish,
+    pub(crate) message: Message,
     /// The era that it arrived in.
     pub(crate) era: u64,
     /// One for each batch that was made of it.
     pub(crate) receipts: Vec<oneshot::Receiver<()>>,
-}
-
-enum Outcome {
-    Done,
-    NoRoom,
 }
 
 impl Era {
@@ -57,15 +52,12 @@ impl Era {
     }
 
     /// Queues the acknowledgement of a message of this era. Under the lock, so that the era can't turn in between.
-    fn acknowledge(&self, client: &AsyncClient, message: &Unacknowledged) -> Outcome {
+    fn acknowledge(&self, client: &Client, message: &Unacknowledged) -> Requested {
         let era = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if *era != message.era {
-            return Outcome::Done;
+            return Requested::Done;
         }
-        match client.try_ack(&message.publish) {
-            Err(ClientError::TryRequest(_)) => Outcome::NoRoom,
-            Ok(()) | Err(_) => Outcome::Done,
-        }
+        client.acknowledge(&message.message)
     }
 }
 
@@ -76,7 +68,7 @@ impl Era {
 /// `redeliver` is notified; the connection is then made anew, and all of these messages come again.
 pub(crate) async fn acknowledge_all(
     mut messages: mpsc::Receiver<Unacknowledged>,
-    client: AsyncClient,
+    client: Client,
     era: Arc<Era>,
     redeliver: Arc<Notify>,
     connection: String,
@@ -97,7 +89,7 @@ pub(crate) async fn acknowledge_all(
             reminder.replace(tokio::spawn(remind(redeliver.clone())));
         }
         if broken_era != Some(message.era) {
-            while let Outcome::NoRoom = era.acknowledge(&client, &message) {
+            while let Requested::NoRoom = era.acknowledge(&client, &message) {
                 tokio::time::sleep(NO_ROOM_PAUSE).await;
             }
         }
@@ -140,8 +132,9 @@ async fn all_committed(message: &mut Unacknowledged) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rumqttc::v5::MqttOptions;
     use rumqttc::v5::mqttbytes::QoS;
+    use rumqttc::v5::mqttbytes::v5::Publish;
+    use rumqttc::v5::{AsyncClient, MqttOptions};
 
     fn message(packet: u16, era: u64) -> (oneshot::Sender<()>, Unacknowledged) {
         let mut publish = Publish::new("topic", QoS::AtLeastOnce, "payload", None);
@@ -150,7 +143,7 @@ mod tests {
         (
             committed,
             Unacknowledged {
-                publish,
+                message: Message::V5(publish),
                 era,
                 receipts: vec![receipt],
             },
@@ -175,7 +168,7 @@ mod tests {
         drop(queue);
         acknowledge_all(
             rest,
-            client.clone(),
+            Client::V5(client.clone()),
             era,
             Arc::new(Notify::new()),
             "broker".into(),

@@ -5,23 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{Batch, Connection, Device, DeviceIndex, Missing, Reading, Sample, Site, Unit};
-use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::Publish;
+use model::{Batch, Connection, Device, DeviceIndex, Missing, Reading, Sample, Unit};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::acks::Unacknowledged;
+use super::broker::{Client, Message};
+use super::freshness::Freshness;
 use super::payload::Payload;
 use super::silence::Silence;
+use super::sparkplug::nodes::{Nodes, Readings};
+use super::sparkplug::payload::rebirth;
 use crate::clock::{BatchTimes, SteadyClock};
 use crate::delivery::{Delivery, PollIntake, Receipt};
+use crate::field::Field;
 use crate::health::{Condition, Health};
 use crate::meters::DeviceMeters;
 
 /// A message as it arrived.
 pub(crate) struct Arrival {
-    pub(crate) publish: Publish,
+    pub(crate) message: Message,
     /// The era of the connection that brought it.
     pub(crate) era: u64,
     /// When.
@@ -33,8 +36,9 @@ struct Heard<'site> {
     index: DeviceIndex,
     device: &'site Device,
     times: BatchTimes,
+    freshness: Freshness,
     health: Health,
-    meters: DeviceMeters,
+    meters: Arc<DeviceMeters>,
 }
 
 /// Hands on what arrives, and the silence of who says nothing.
@@ -43,6 +47,9 @@ pub(crate) struct Listener<'site> {
     devices: Vec<Heard<'site>>,
     /// The devices of each topic, by their positions.
     topics: HashMap<&'site str, Vec<usize>>,
+    /// The nodes of those that speak Sparkplug.
+    nodes: Nodes<'site>,
+    client: Client,
     silence: Silence,
     clock: SteadyClock,
     intake: mpsc::Sender<Delivery>,
@@ -53,35 +60,51 @@ pub(crate) struct Listener<'site> {
 impl<'site> Listener<'site> {
     /// A listener to the topics of these devices.
     pub(crate) fn new(
-        site: &'site Site,
+        field: &'site Field,
         connection: &'site Connection,
         devices: &[DeviceIndex],
+        client: Client,
         intake: mpsc::Sender<Delivery>,
         acks: mpsc::Sender<Unacknowledged>,
     ) -> Self {
         let mut topics = HashMap::<&str, Vec<usize>>::new();
         let devices: Vec<_> = devices
             .iter()
-            .filter_map(|index| Some((*index, site.devices.get(*index)?)))
+            .filter_map(|index| {
+                Some((
+                    *index,
+                    field.site().devices.get(*index)?,
+                    field.device_meters(*index)?,
+                ))
+            })
             .collect();
-        for (number, (_, device)) in devices.iter().enumerate() {
+        for (number, (_, device, _)) in devices.iter().enumerate() {
             if let Unit::Topic(topic) = &device.unit {
                 topics.entry(topic).or_default().push(number);
             }
         }
+        let nodes = Nodes::new(
+            devices
+                .iter()
+                .enumerate()
+                .map(|(number, (_, device, _))| (number, *device)),
+        );
         let clock = SteadyClock::begin();
-        let silence = Silence::new(devices.iter().map(|(_, device)| device.interval), clock.now());
-        let devices = devices.into_iter().map(|(index, device)| Heard {
+        let silence = Silence::new(devices.iter().map(|(_, device, _)| device.interval), clock.now());
+        let devices = devices.into_iter().map(|(index, device, meters)| Heard {
             index,
             device,
             times: BatchTimes::default(),
+            freshness: Freshness::default(),
             health: Health::default(),
-            meters: DeviceMeters::new(&device.id),
+            meters,
         });
         Self {
             connection,
             devices: devices.collect(),
             topics,
+            nodes,
+            client,
             silence,
             clock,
             silence_intake: PollIntake::new(intake.clone(), &connection.name),
@@ -111,33 +134,36 @@ impl<'site> Listener<'site> {
 
     /// Hands a message on for every device of its topic; waits while the intake is full.
     async fn take(&mut self, arrival: Arrival) {
-        let Arrival { publish, era, at } = arrival;
+        let Arrival { message, era, at } = arrival;
         let mut receipts = Vec::new();
-        let topic = std::str::from_utf8(&publish.topic).unwrap_or_default();
+        if !self.take_sparkplug(&message, at, &mut receipts).await {
+            return;
+        }
         // A topic of no device is one that the session still knows from an earlier site: nothing is to be stored of it.
-        if let Some(numbers) = self.topics.get(topic) {
-            let payload = Payload::of(&publish.payload);
+        if let Some(numbers) = self.topics.get(message.topic()) {
+            let payload = Payload::of(message.payload());
             let now = self.clock.now();
             for number in numbers {
                 self.silence.heard(*number, now);
                 let Some(heard) = self.devices.get_mut(*number) else {
                     continue;
                 };
-                let batch = heard.batch(&payload, at, &self.connection.name);
-                let (receipt, committed) = receipt();
-                receipts.push(committed);
-                let receipt = (publish.qos != QoS::AtMostOnce).then_some(receipt);
-                if self.intake.send(Delivery { batch, receipt }).await.is_err() {
-                    return;
+                for batch in heard.batches(&payload, at, now, &self.connection.name) {
+                    let (receipt, committed) = receipt();
+                    receipts.push(committed);
+                    let receipt = message.is_kept().then_some(receipt);
+                    if self.intake.send(Delivery { batch, receipt }).await.is_err() {
+                        return;
+                    }
                 }
             }
         }
-        if publish.qos != QoS::AtMostOnce {
+        if message.is_kept() {
             // The other side ends only after this one.
             let _ = self
                 .acks
                 .send(Unacknowledged {
-                    publish,
+                    message,
                     era,
                     receipts,
                 })
@@ -145,8 +171,54 @@ impl<'site> Listener<'site> {
         }
     }
 
+    /// Hands on what a Sparkplug message says of each of our devices; whether the gateway still takes anything.
+    async fn take_sparkplug(
+        &mut self,
+        message: &Message,
+        at: Timestamp,
+        receipts: &mut Vec<oneshot::Receiver<()>>,
+    ) -> bool {
+        let now = self.clock.now();
+        let Some(brought) = self.nodes.take(message.topic(), message.payload(), now) else {
+            return true;
+        };
+        if let Some(topic) = brought.rebirth {
+            self.ask_for_births(&topic, at);
+        }
+        for (number, readings) in brought.devices {
+            self.silence.heard(number, now);
+            let Some(heard) = self.devices.get_mut(number) else {
+                continue;
+            };
+            let batch = heard.batch_of(readings, at, &self.connection.name);
+            let (receipt, committed) = receipt();
+            receipts.push(committed);
+            let receipt = message.is_kept().then_some(receipt);
+            if self.intake.send(Delivery { batch, receipt }).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn ask_for_births(&self, topic: &str, at: Timestamp) {
+        let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
+        self.client.command(topic, rebirth(millis));
+    }
+
     fn tell_silence(&mut self) {
-        while let Some(number) = self.silence.next_silent(self.clock.now()) {
+        let now = self.clock.now();
+        while let Some(number) = self.silence.next_silent(now) {
+            match self.nodes.is_alive(number) {
+                // Alive, it says what changes, and then it says nothing.
+                Some(true) => continue,
+                Some(false) => {
+                    if let Some(topic) = self.nodes.rebirth_of(number, now) {
+                        self.ask_for_births(&topic, Timestamp::now());
+                    }
+                }
+                None => {}
+            }
             let Some(heard) = self.devices.get_mut(number) else {
                 return;
             };
@@ -160,11 +232,17 @@ impl<'site> Listener<'site> {
 }
 
 impl Heard<'_> {
-    fn batch(&mut self, payload: &Payload<'_>, arrived: Timestamp, connection: &str) -> Batch {
-        let samples = payload.samples(self.device);
-        let malformed = samples
-            .iter()
-            .any(|sample| matches!(sample.reading, Reading::Missing(Missing::Malformed)));
+    /// A batch for each reading in the message, oldest first.
+    fn batches(
+        &mut self,
+        payload: &Payload<'_>,
+        arrived: Timestamp,
+        now: Duration,
+        connection: &str,
+    ) -> Vec<Batch> {
+        let form = &self.device.profile.mqtt;
+        let readings = payload.readings(self.device);
+        let malformed = readings.iter().any(|reading| reading.is_malformed());
         self.meters.malformed.increment(u64::from(malformed));
         let condition = if malformed {
             Condition::Malformed
@@ -172,10 +250,44 @@ impl Heard<'_> {
             Condition::Answering
         };
         self.health.tell(condition, &self.device.id, connection);
+        let mut batches = Vec::with_capacity(readings.len());
+        for reading in readings {
+            let mut samples = reading.samples;
+            if let Some(longest) = form.stale_after {
+                self.freshness.sift(&mut samples, now, longest);
+            }
+            batches.push(Batch {
+                device: self.index,
+                // A reading that has a time of its own keeps it, so that one that comes twice is the same one.
+                at: reading.at.unwrap_or_else(|| self.times.next(arrived)),
+                samples,
+            });
+        }
+        batches
+    }
+
+    fn batch_of(&mut self, readings: Readings, arrived: Timestamp, connection: &str) -> Batch {
+        let is_malformed = readings
+            .values()
+            .any(|reading| *reading == Reading::Missing(Missing::Malformed));
+        let is_gone = readings
+            .values()
+            .all(|reading| *reading == Reading::Missing(Missing::NoAnswer));
+        self.meters.malformed.increment(u64::from(is_malformed));
+        let condition = match (is_malformed, is_gone) {
+            (true, _) => Condition::Malformed,
+            (_, true) => Condition::Quiet,
+            _ => Condition::Answering,
+        };
+        self.health.tell(condition, &self.device.id, connection);
+        let sample = |(position, reading)| Sample {
+            point: self.device.point_id(position),
+            reading,
+        };
         Batch {
             device: self.index,
+            samples: readings.into_iter().map(sample).collect(),
             at: self.times.next(arrived),
-            samples,
         }
     }
 
@@ -200,19 +312,4 @@ fn receipt() -> (Receipt, oneshot::Receiver<()>) {
         let _ = tell.send(());
     });
     (receipt, committed)
-}
-
-/// Listens on behalf of a connection until `stop` is cancelled.
-pub(crate) async fn run(
-    site: Arc<Site>,
-    connection: Connection,
-    devices: Vec<DeviceIndex>,
-    arrivals: mpsc::Receiver<Arrival>,
-    intake: mpsc::Sender<Delivery>,
-    acks: mpsc::Sender<Unacknowledged>,
-    stop: CancellationToken,
-) {
-    Listener::new(&site, &connection, &devices, intake, acks)
-        .go_on(arrivals, stop)
-        .await;
 }

@@ -2,9 +2,12 @@
 //! `acks` when a message may be acknowledged.
 
 pub(crate) mod acks;
+pub(crate) mod broker;
+mod freshness;
 pub(crate) mod listen;
 pub(crate) mod payload;
 pub(crate) mod silence;
+pub(crate) mod sparkplug;
 pub(crate) mod subscribe;
 #[cfg(test)]
 mod subscribe_tests;

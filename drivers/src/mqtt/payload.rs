@@ -1,9 +1,22 @@
 //! What a message means: JSON by pointers, or one bare number or text, into a device's samples.
 
-use model::{Address, DataType, Device, Missing, Point, Reading, Sample, Value};
+use jiff::Timestamp;
+use model::{Address, DataType, Device, Missing, Point, PointId, Reading, Sample, Value};
 use serde_json::Value as Json;
 
 const MALFORMED: Reading = Reading::Missing(Missing::Malformed);
+
+/// Readings of one message; a device that has saved up more sends them in several.
+const MOST_ITEMS: usize = 10_000;
+
+/// One reading of a device in a message.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DeviceReading {
+    /// The time that the reading itself has.
+    pub(crate) at: Option<Timestamp>,
+    /// A sample for each point.
+    pub(crate) samples: Vec<Sample>,
+}
 
 /// A message's content, read once for all devices that share its topic.
 #[derive(Debug, PartialEq)]
@@ -26,27 +39,60 @@ impl<'message> Payload<'message> {
         }
     }
 
-    /// One sample for each point of the device, in its profile's order.
-    pub(crate) fn samples(&self, device: &Device) -> Vec<Sample> {
-        device
-            .points()
-            .map(|(id, point)| Sample {
-                point: id,
-                reading: self.reading(point),
-            })
-            .collect()
+    /// The readings of the device in the message, each with a sample for each point in its profile's order: one, or as many as the
+    /// list has that the profile names. A list that isn't there, or a time that is none, makes everything malformed.
+    pub(crate) fn readings(&self, device: &Device) -> Vec<DeviceReading> {
+        let form = &device.profile.mqtt;
+        let Some(pointer) = &form.items else {
+            return vec![self.one(device)];
+        };
+        let items = match self {
+            Self::Json(json) => json.pointer(pointer).and_then(Json::as_array),
+            Self::Text(_) | Self::Binary => None,
+        };
+        let Some(items) = items else {
+            return vec![DeviceReading::malformed(device)];
+        };
+        let mut readings: Vec<_> = items
+            .iter()
+            .take(MOST_ITEMS)
+            .map(|item| Payload::Json(item.clone()).one(device))
+            .collect();
+        readings.sort_by_key(|reading| reading.at);
+        readings
+    }
+
+    fn one(&self, device: &Device) -> DeviceReading {
+        let mut at = None;
+        if let Some(pointer) = &device.profile.mqtt.time {
+            let time = match self {
+                Self::Json(json) => json.pointer(pointer).and_then(time),
+                Self::Text(_) | Self::Binary => None,
+            };
+            at = match time {
+                Some(time) => Some(time),
+                None => return DeviceReading::malformed(device),
+            };
+        }
+        let sample = |(point, of): (PointId, &Point)| Sample {
+            point,
+            reading: self.reading(of),
+        };
+        DeviceReading {
+            at,
+            samples: device.points().map(sample).collect(),
+        }
     }
 
     /// What the message says of a point.
-    fn reading(&self, point: &Point) -> Reading {
+    pub(crate) fn reading(&self, point: &Point) -> Reading {
         let Address::Pointer(pointer) = &point.address else {
             return MALFORMED;
         };
         match self {
             Self::Json(json) => match json.pointer(pointer) {
                 None => Reading::Missing(Missing::Absent),
-                Some(Json::Null) => Reading::Missing(Missing::NoValue),
-                Some(value) => json_reading(point, value),
+                Some(value) => reading_of_json(point, value),
             },
             Self::Text(text) if pointer.is_empty() => bare_reading(point, text),
             Self::Text(_) | Self::Binary => MALFORMED,
@@ -54,8 +100,45 @@ impl<'message> Payload<'message> {
     }
 }
 
-fn json_reading(point: &Point, value: &Json) -> Reading {
+impl DeviceReading {
+    fn malformed(device: &Device) -> Self {
+        let sample = |(point, _)| Sample {
+            point,
+            reading: MALFORMED,
+        };
+        Self {
+            at: None,
+            samples: device.points().map(sample).collect(),
+        }
+    }
+
+    /// Whether anything in it is not of the form that the profile describes.
+    pub(crate) fn is_malformed(&self) -> bool {
+        self.samples.iter().any(|sample| sample.reading == MALFORMED)
+    }
+}
+
+/// A time as devices write it: RFC 3339, or seconds or milliseconds since 1970.
+fn time(json: &Json) -> Option<Timestamp> {
+    if let Some(text) = json.as_str() {
+        return text.parse().ok();
+    }
+    let number = json.as_f64()?;
+    // Seconds reach this number in the year 5138, and milliseconds had it in 1973.
+    let millis = if number < 100_000_000_000.0 {
+        number * 1_000.0
+    } else {
+        number
+    };
+    Timestamp::from_millisecond(millis.round() as i64)
+        .ok()
+        .filter(|_| number > 0.0)
+}
+
+/// What a value means to a point: exactly its type, and nothing guessed at.
+pub(crate) fn reading_of_json(point: &Point, value: &Json) -> Reading {
     match (point.data_type, value) {
+        (_, Json::Null) => Reading::Missing(Missing::NoValue),
         (DataType::Bool, Json::Bool(state)) => Reading::Good(Value::Bool(*state)),
         (DataType::Bool, Json::Number(number)) => match number.as_f64() {
             Some(raw) if point.missing.contains(&raw) => Reading::Missing(Missing::NoValue),
@@ -107,8 +190,10 @@ pub(crate) fn can_carry(data_type: DataType) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_site::point_in_json;
+    use crate::test_site::{connection, point_in_json, profile, site};
+    use model::{Link, Profile, Unit};
     use proptest::prelude::*;
+    use std::sync::Arc;
 
     fn check(pointer: &str, data_type: DataType, message: &str, expected: Reading) {
         let reading = Payload::of(message.as_bytes()).reading(&point_in_json(pointer, data_type));
@@ -183,6 +268,42 @@ mod tests {
         let binary = Payload::of(&[0xff, 0xfe]);
         assert_eq!(binary, Payload::Binary);
         assert_eq!(binary.reading(&point_in_json("", DataType::String(4))), MALFORMED);
+    }
+
+    #[test]
+    fn a_list_of_readings_is_taken_oldest_first_with_its_own_times() {
+        let mut profile = Profile::clone(&profile(vec![point_in_json("/v", DataType::F64)]));
+        profile.mqtt.items = Some("/data".into());
+        profile.mqtt.time = Some("/t".into());
+        let link = Link::Mqtt {
+            host: "b".into(),
+            port: 1883,
+        };
+        let site = site(connection(link), [(Unit::Topic("t".into()), Arc::new(profile))]);
+        let device = site.devices.values().next().unwrap();
+        let read = |message: &str| {
+            let readings = Payload::of(message.as_bytes()).readings(device);
+            let one = |reading: &DeviceReading| {
+                (
+                    reading.at.map(|at| at.as_second()),
+                    reading.samples[0].reading.clone(),
+                )
+            };
+            readings.iter().map(one).collect::<Vec<_>>()
+        };
+        let list = r#"{"data": [{"t": 1700000002, "v": 2}, {"t": "2023-11-14T22:13:21Z", "v": 1}, {"t": 1700000003500, "v": 3}]}"#;
+        let expected = [(1_700_000_001, 1.0), (1_700_000_002, 2.0), (1_700_000_003, 3.0)];
+        assert_eq!(read(list), expected.map(|(at, value)| (Some(at), number(value))));
+        assert_eq!(read(r#"{"data": []}"#), []);
+        for wrong in [
+            r#"{"v": 1}"#,
+            r#"{"data": 1}"#,
+            "x",
+            r#"{"data": [{"v": 1}]}"#,
+            r#"{"data": [{"t": -1, "v": 1}]}"#,
+        ] {
+            assert_eq!(read(wrong), [(None, MALFORMED)], "{wrong}");
+        }
     }
 
     proptest! {

@@ -13,32 +13,25 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use model::{Connection, ConnectionIndex, DeviceIndex, Link, Site, Unit};
-use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{Filter, Packet, Publish, SubAck, SubscribeReasonCode};
-use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::acks::{Era, acknowledge_all};
-use super::listen::{self, Arrival};
+use super::broker::{self, Client, Events, Message, Said, UNACKNOWLEDGED_MOST};
+use super::listen::{Arrival, Listener};
+use super::sparkplug::nodes::{Place, speaks_sparkplug};
 use crate::backoff::Backoff;
 use crate::clock::SteadyClock;
 use crate::delivery::Delivery;
+use crate::field::Field;
 use crate::health::LinkState;
 use crate::meters::ConnectionMeters;
 
-/// How many messages the broker may send before the first of them is acknowledged.
-const UNACKNOWLEDGED_MOST: u16 = 1000;
 /// Messages that wait to be read: all that can be unacknowledged, and some of quality of service 0.
 const ARRIVALS_MOST: usize = 2 * UNACKNOWLEDGED_MOST as usize;
-/// Room for requests to the client: more than acknowledgements can be outstanding, since rumqttc sends them one at a time.
-const REQUESTS_MOST: usize = 65_536;
 /// Topics in one subscription; a thousand of the longest would burst some brokers' largest packet.
 const TOPICS_AT_ONCE: usize = 100;
-/// How long the broker keeps our session, and with it our messages, while we are away.
-const SESSION_SECONDS: u32 = 7 * 24 * 3600;
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// How long a message may wait for room; shorter than the broker waits to hear from us.
@@ -48,19 +41,21 @@ const LAST_RECEIPTS: Duration = Duration::from_secs(1);
 
 /// Listens to the devices of a broker until `stop` is cancelled.
 pub(crate) async fn run(
-    site: Arc<Site>,
+    field: Arc<Field>,
     index: ConnectionIndex,
     devices: Vec<DeviceIndex>,
     intake: mpsc::Sender<Delivery>,
     stop: CancellationToken,
 ) {
-    let Some(connection) = site.connections.get(index).cloned() else {
+    let (Some(connection), Some(meters)) = (
+        field.site().connections.get(index).cloned(),
+        field.connection_meters(index),
+    ) else {
         return;
     };
-    let Some(options) = options(&connection) else {
+    let Some((client, events)) = broker::client(&connection) else {
         return;
     };
-    let (client, events) = AsyncClient::new(options, REQUESTS_MOST);
     let era = Arc::new(Era::first());
     let redeliver = Arc::new(Notify::new());
     let (arrivals, arrived) = mpsc::channel(ARRIVALS_MOST);
@@ -73,18 +68,17 @@ pub(crate) async fn run(
         redeliver.clone(),
         name,
     ));
-    let topics = topics(&site, &devices);
-    let listener = listen::run(
-        site.clone(),
-        connection.clone(),
-        devices,
-        arrived,
-        intake,
-        to_acknowledge,
-        stop.clone(),
-    );
-    let listener = tokio::spawn(listener);
-    let mut subscriber = Subscriber::new(&connection, client, era, topics, arrivals);
+    let topics = topics(field.site(), &devices);
+    let listener = {
+        let (field, connection, client, stop) =
+            (field.clone(), connection.clone(), client.clone(), stop.clone());
+        tokio::spawn(async move {
+            Listener::new(&field, &connection, &devices, client, intake, to_acknowledge)
+                .go_on(arrived, stop)
+                .await;
+        })
+    };
+    let mut subscriber = Subscriber::new(&connection, meters, client, era, topics, arrivals);
     subscriber.go_on(events, &redeliver, &stop, acks).await;
     listener.abort();
 }
@@ -92,43 +86,22 @@ pub(crate) async fn run(
 fn topics(site: &Site, devices: &[DeviceIndex]) -> Vec<String> {
     let topics: BTreeSet<_> = devices
         .iter()
-        .filter_map(|index| match &site.devices.get(*index)?.unit {
-            Unit::Topic(topic) => Some(topic.clone()),
-            Unit::Modbus(_) => None,
+        .filter_map(|index| {
+            let device = site.devices.get(*index)?;
+            match &device.unit {
+                unit if speaks_sparkplug(device) => Some(Place::of(unit)?.filter()),
+                Unit::Topic(topic) => Some(topic.clone()),
+                Unit::Modbus(_) => None,
+            }
         })
         .collect();
     topics.into_iter().collect()
 }
 
-fn options(connection: &Connection) -> Option<MqttOptions> {
-    let Link::Mqtt { host, port } = &connection.link else {
-        return None;
-    };
-    let mut options = MqttOptions::new(&connection.client_id, host, *port);
-    options
-        .set_clean_start(false)
-        .set_session_expiry_interval(Some(SESSION_SECONDS))
-        .set_manual_acks(true)
-        .set_keep_alive(KEEP_ALIVE)
-        .set_receive_maximum(Some(UNACKNOWLEDGED_MOST))
-        .set_max_packet_size(Some(connection.max_packet_bytes));
-    let mut network = options.network_options();
-    network.set_tcp_nodelay(true);
-    options.set_network_options(network);
-    if let Some(user) = &connection.user {
-        let password = connection
-            .password
-            .as_ref()
-            .map_or("", |password| password.reveal());
-        options.set_credentials(user, password);
-    }
-    Some(options)
-}
-
 struct Subscriber {
     name: String,
     link: Link,
-    client: AsyncClient,
+    client: Client,
     era: Arc<Era>,
     topics: Vec<String>,
     /// The topics of each subscription that the broker has not answered yet.
@@ -142,13 +115,14 @@ struct Subscriber {
     is_subscribed: bool,
     /// What was last logged of the connection.
     told: Option<LinkState>,
-    meters: ConnectionMeters,
+    meters: Arc<ConnectionMeters>,
 }
 
 impl Subscriber {
     fn new(
         connection: &Connection,
-        client: AsyncClient,
+        meters: Arc<ConnectionMeters>,
+        client: Client,
         era: Arc<Era>,
         topics: Vec<String>,
         arrivals: mpsc::Sender<Arrival>,
@@ -167,13 +141,13 @@ impl Subscriber {
             is_up: false,
             is_subscribed: false,
             told: None,
-            meters: ConnectionMeters::new(&connection.name),
+            meters,
         }
     }
 
     async fn go_on(
         &mut self,
-        mut events: EventLoop,
+        mut events: Events,
         redeliver: &Notify,
         stop: &CancellationToken,
         acks: JoinHandle<()>,
@@ -185,18 +159,17 @@ impl Subscriber {
                     self.give_up(&mut events);
                     continue;
                 }
-                event = events.poll() => event,
+                event = events.next() => event,
             };
             match event {
-                Ok(Event::Incoming(packet)) => {
-                    if !self.take(packet).await {
+                Ok(said) => {
+                    if !self.take(said).await {
                         self.give_up(&mut events);
                     }
                 }
-                Ok(Event::Outgoing(_)) => {}
                 Err(error) => {
                     self.give_up(&mut events);
-                    let wait = self.went_down(&error.to_string());
+                    let wait = self.went_down(&error);
                     tokio::select! {
                         () = stop.cancelled() => break,
                         () = tokio::time::sleep(wait) => {}
@@ -210,13 +183,13 @@ impl Subscriber {
     }
 
     /// Leaves the present connection, if there is one; the next poll makes another.
-    fn give_up(&mut self, events: &mut EventLoop) {
+    fn give_up(&mut self, events: &mut Events) {
         self.era.turn();
         // After the era has turned, so that no acknowledgement of an earlier connection is left in the queue.
-        events.clean();
+        events.leave();
         self.unanswered.clear();
         self.is_up = false;
-        self.meters.up.set(0.0);
+        self.meters.set_up(false);
     }
 
     fn went_down(&mut self, error: &str) -> Duration {
@@ -230,15 +203,15 @@ impl Subscriber {
     }
 
     /// Takes what the broker sends; whether the connection can go on.
-    async fn take(&mut self, packet: Packet) -> bool {
-        match packet {
-            Packet::ConnAck(answer) => self.came_up(answer.session_present),
-            Packet::Publish(publish) => return self.pass_on(publish).await,
-            Packet::SubAck(answer) => self.subscribed(&answer),
-            Packet::Disconnect(reason) => {
-                tracing::warn!(connection = self.name, reason = ?reason.reason_code, "the broker ends the connection");
+    async fn take(&mut self, said: Said) -> bool {
+        match said {
+            Said::Connected { session_present } => self.came_up(session_present),
+            Said::Message(message) => return self.pass_on(message).await,
+            Said::Subscribed(refused) => self.subscribed(&refused),
+            Said::Ends(reason) => {
+                tracing::warn!(connection = self.name, reason, "the broker ends the connection");
             }
-            _ => {}
+            Said::Nothing => {}
         }
         true
     }
@@ -255,7 +228,7 @@ impl Subscriber {
         }
         self.ever_up = true;
         self.is_up = true;
-        self.meters.up.set(1.0);
+        self.meters.set_up(true);
         if self.told != Some(LinkState::Works) {
             self.told = Some(LinkState::Works);
             tracing::info!(connection = self.name, link = %self.link, session_present, "connection to the broker works");
@@ -264,29 +237,33 @@ impl Subscriber {
 
     fn subscribe(&mut self) {
         for topics in self.topics.chunks(TOPICS_AT_ONCE) {
-            let filters = topics.iter().map(|topic| Filter::new(topic, QoS::AtLeastOnce));
-            match self.client.try_subscribe_many(filters) {
+            match self.client.subscribe(topics) {
                 Ok(()) => self.unanswered.push_back(topics.to_vec()),
                 Err(error) => {
                     let first = topics.first();
-                    tracing::error!(connection = self.name, ?first, %error, "cannot subscribe; these devices stay silent");
+                    tracing::error!(
+                        connection = self.name,
+                        ?first,
+                        error,
+                        "cannot subscribe; these devices stay silent"
+                    );
                 }
             }
         }
     }
 
-    fn subscribed(&mut self, answer: &SubAck) {
+    fn subscribed(&mut self, refused: &[Option<String>]) {
         // An answer that grants something shows that the connection is good for more than connecting.
         self.retry.succeeded();
         let topics = self.unanswered.pop_front().unwrap_or_default();
         self.is_subscribed = self.unanswered.is_empty();
-        for (topic, code) in topics.iter().zip(&answer.return_codes) {
-            if !matches!(code, SubscribeReasonCode::Success(_)) {
+        for (topic, code) in topics.iter().zip(refused) {
+            if let Some(code) = code {
                 let next = "its devices stay silent until the broker's access list allows it";
                 tracing::error!(
                     connection = self.name,
                     topic,
-                    ?code,
+                    code,
                     "the broker refuses a topic; {next}"
                 );
             }
@@ -295,12 +272,12 @@ impl Subscriber {
 
     /// Passes a message on. A message that will be acknowledged waits for room: Mosquitto sends a session's whole queue when it is
     /// resumed, whatever bound we gave it. Waiting is back-pressure on the broker, and it ends: then everything comes again.
-    async fn pass_on(&mut self, publish: Publish) -> bool {
+    async fn pass_on(&mut self, message: Message) -> bool {
         self.retry.succeeded();
         self.meters.messages.increment(1);
-        let may_be_lost = publish.qos == QoS::AtMostOnce;
+        let may_be_lost = !message.is_kept();
         let arrival = Arrival {
-            publish,
+            message,
             era: self.era.now(),
             at: Timestamp::now(),
         };
@@ -322,18 +299,18 @@ impl Subscriber {
     }
 
     /// Sends the acknowledgements of what is stored within a moment, then disconnects; the broker keeps the session.
-    async fn say_goodbye(&mut self, mut events: EventLoop, acks: JoinHandle<()>) {
+    async fn say_goodbye(&mut self, mut events: Events, acks: JoinHandle<()>) {
         let goodbye = async {
             let mut acks = acks;
             loop {
                 tokio::select! {
                     _ = &mut acks => break,
-                    event = events.poll() => if event.is_err() { return },
+                    event = events.next() => if event.is_err() { return },
                 }
             }
-            if self.client.try_disconnect().is_ok() {
+            if self.client.disconnect() {
                 // The broker closes once it has read all that we sent; closing before it could take the last from it.
-                while events.poll().await.is_ok() {}
+                while events.next().await.is_ok() {}
             }
         };
         if tokio::time::timeout(LAST_RECEIPTS, goodbye).await.is_err() {

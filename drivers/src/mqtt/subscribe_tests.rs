@@ -5,14 +5,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Batch, Connection, DataType, DeviceIndex, Link, Missing, Reading, Site, Unit, Value};
+use model::{
+    Batch, Connection, DataType, DeviceIndex, Link, Missing, MqttVersion, Reading, Site, Unit, Value,
+};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::test_site::{connection, point_in_json, profile, site};
-use crate::{Delivery, Drivers, start};
+use crate::test_tls::identities;
+use crate::{Delivery, Drivers, Field, start};
 
 /// What [`until_heard`] publishes.
 const ZERO: Reading = Reading::Good(Value::Number(0.0));
@@ -29,6 +32,11 @@ struct Broker {
 impl Broker {
     /// Starts one on a free port, and waits until it listens.
     async fn start(test: &str) -> Self {
+        Self::start_with(test, |_| String::new()).await
+    }
+
+    /// The same with more settings, which may name files in its folder.
+    async fn start_with(test: &str, more: impl FnOnce(&std::path::Path) -> String) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -39,7 +47,10 @@ impl Broker {
         let settings = folder.join("mosquitto.conf");
         std::fs::write(
             &settings,
-            format!("listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"),
+            format!(
+                "listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n{}",
+                more(&folder)
+            ),
         )
         .unwrap();
         let process = Command::new(MOSQUITTO)
@@ -104,7 +115,7 @@ struct Running {
 fn run(site: Site, room: usize) -> Running {
     let (intake, deliveries) = mpsc::channel(room);
     let stop = CancellationToken::new();
-    let drivers = start(Arc::new(site), intake, stop.clone());
+    let drivers = start(Arc::new(Field::new(Arc::new(site))), intake, stop.clone());
     Running {
         deliveries,
         drivers,
@@ -345,4 +356,71 @@ async fn after_a_broker_comes_back_with_nothing_we_are_subscribed_again() {
     }
     until_heard(&broker, &mut running, "a").await;
     running.stop().await;
+}
+
+#[tokio::test]
+async fn over_mqtt_3_1_1_too_only_what_is_stored_is_acknowledged() {
+    let broker = Broker::start("old").await;
+    let old = || {
+        let mut site = listening(&broker, &["a"]);
+        let connections = site.connections.values().cloned();
+        let older = connections.map(|connection| Connection {
+            mqtt_version: MqttVersion::V311,
+            ..connection
+        });
+        site.connections = model::Dense::new(older.collect());
+        site
+    };
+    let mut first = run(old(), 100);
+    until_heard(&broker, &mut first, "a").await;
+    broker.publish("a", &[br#"{"v": 1}"#, br#"{"v": 2}"#]).await;
+    let stored = first.next().await;
+    assert_eq!(value(&stored.batch), 1.0);
+    stored.receipt.unwrap().committed();
+    assert_eq!(value(&first.next().await.batch), 2.0);
+    first.stop().await;
+    let mut second = run(old(), 100);
+    assert_eq!(value(&second.next().await.batch), 2.0);
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_inside_tls_is_heard_with_a_certificate() {
+    let identities = identities();
+    let tls_port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let broker = Broker::start_with("tls", |folder| {
+        let file = |name: &str, text: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        format!(
+            "listener {tls_port} 127.0.0.1\ncafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\n",
+            file("ca.pem", &identities.authority),
+            file("cert.pem", &identities.certificate),
+            file("key.pem", &identities.key)
+        )
+    })
+    .await;
+    for version in [MqttVersion::V5, MqttVersion::V311] {
+        let mut site = listening(&broker, &["a"]);
+        site.connections = model::Dense::new(vec![Connection {
+            link: Link::Mqtts {
+                host: "127.0.0.1".into(),
+                port: tls_port,
+            },
+            tls: Some(identities.client()),
+            mqtt_version: version,
+            client_id: format!("facility-{version:?}"),
+            interval: Duration::from_secs(600),
+            ..broker.connection()
+        }]);
+        let mut running = run(site, 100);
+        until_heard(&broker, &mut running, "a").await;
+        running.stop().await;
+    }
 }

@@ -11,6 +11,7 @@ mod gateway;
 mod handovers;
 mod health;
 mod history;
+mod links;
 mod lists;
 mod openapi;
 mod page;
@@ -53,6 +54,8 @@ pub struct Shared {
     pub calendar: Arc<WorkCalendar>,
     /// The newest samples.
     pub live: Arc<RwLock<Live>>,
+    /// How devices and connections do on the wire.
+    pub field: Arc<drivers::Field>,
     /// Alarms.
     pub board: crate::desk::Board,
     /// Where people's actions go.
@@ -101,6 +104,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/devices", get(devices::list))
         .route("/api/v1/devices/{id}", get(devices::show))
         .route("/api/v1/devices/{id}/history", get(history::show))
+        .route("/api/v1/devices/{id}/link", get(links::device))
+        .route("/api/v1/connections", get(links::connections))
         .route("/api/v1/devices/{id}/record", get(device_records::show))
         .route(
             "/api/v1/devices/{id}/commissioning",

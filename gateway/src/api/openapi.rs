@@ -22,6 +22,8 @@ use crate::view::{
         super::devices::list,
         super::devices::show,
         super::history::show,
+        super::links::device,
+        super::links::connections,
         super::alarms::list,
         super::alarms::show,
         super::alarms::act,

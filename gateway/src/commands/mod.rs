@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod export;
 mod journal;
+mod probe;
 mod report;
 mod run;
 mod simulate;
@@ -112,6 +113,26 @@ pub enum Command {
         #[arg(long, hide = true)]
         end_with_input: bool,
     },
+    /// Reads what an undocumented Modbus device has, says what it may mean, and writes a profile to start from.
+    Probe {
+        /// `modbus+tcp://host:port`, `modbus+rtu:///dev/ttyS1?baud=9600&parity=even`, or another Modbus link.
+        url: String,
+        /// The unit behind it.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        unit: u8,
+        /// The first register of each table, from zero.
+        #[arg(long, value_name = "A", default_value_t = 0)]
+        from: u16,
+        /// The last one.
+        #[arg(long, value_name = "B", default_value_t = 255)]
+        to: u16,
+        /// How long one answer may take, in milliseconds.
+        #[arg(long, value_name = "MS", default_value_t = 1000)]
+        timeout: u64,
+        /// Writes a profile to start from to this file.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// The journal of what happened.
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -212,6 +233,25 @@ pub fn run(command: Command) -> ExitCode {
                 served,
             };
             blocking(end_with_input, |stop| simulate::run(site, options, stop))
+        }
+        Command::Probe {
+            url,
+            unit,
+            from,
+            to,
+            timeout,
+            out,
+        } => {
+            let timeout = std::time::Duration::from_millis(timeout.max(1));
+            let wanted = probe::Wanted {
+                url,
+                unit,
+                from,
+                to,
+                timeout,
+                out,
+            };
+            blocking(false, |_| probe::run(wanted))
         }
         Command::Demo {
             site,

@@ -35,6 +35,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use folder::Folder;
+pub(crate) use link::link;
 
 use self::devices_csv::Known;
 use self::environment::Overrides;

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::address::skipped;
+use super::address::{address, skipped};
 use super::document::read_document;
 use super::environment::Overrides;
 use super::names::{check_name, one_of};
 use super::places::check_places;
 use super::point_toml::{self, ReadPoint};
+use super::quantity::duration_within;
 use super::table::Table;
-use crate::{Class, Fault, ModbusLimits, Profile, SkippedRegisters, TransactionIds};
+use crate::{
+    Address, Class, Fault, ModbusLimits, MqttForm, MqttPayload, Profile, SkippedRegisters, TransactionIds,
+};
 
 /// The most points of one profile.
 const MOST_POINTS: usize = 10_000;
@@ -20,6 +24,9 @@ const TRANSACTION_IDS: [(&str, TransactionIds); 2] = [
     ("strict", TransactionIds::Strict),
     ("ignore", TransactionIds::Ignore),
 ];
+
+const PAYLOADS: [(&str, MqttPayload); 2] =
+    [("json", MqttPayload::Json), ("sparkplug", MqttPayload::Sparkplug)];
 
 /// Reads a profile as far as it is right; it may be used only when there is no fault.
 pub(super) fn read(id: &str, file: &str, text: &str) -> (Profile, Vec<Fault>) {
@@ -31,6 +38,7 @@ pub(super) fn read(id: &str, file: &str, text: &str) -> (Profile, Vec<Fault>) {
         let name = root.bilingual("name");
         let name = root.needed("name", "`{ zh = \"…\", en = \"…\" }`", name);
         let modbus = root.table("modbus", modbus);
+        let mqtt = root.table("mqtt", mqtt);
         let points = points(root);
         check_places(root, &points, modbus.as_ref());
         Profile {
@@ -38,6 +46,7 @@ pub(super) fn read(id: &str, file: &str, text: &str) -> (Profile, Vec<Fault>) {
             class: class.map_or_else(|| Class(Arc::from("unknown")), |given| given.value),
             name: name.map(|given| given.value).unwrap_or_default(),
             modbus: modbus.unwrap_or_default(),
+            mqtt: mqtt.unwrap_or_default(),
             points: points.into_iter().map(|read| read.point).collect(),
         }
     })
@@ -57,6 +66,33 @@ fn modbus(table: &Table<'_>) -> ModbusLimits {
         max_bits: most("max_bits", 2_000, default.max_bits),
         skip: skip(table),
         transaction_ids: transaction_ids.map_or(default.transaction_ids, |given| given.value),
+    }
+}
+
+fn mqtt(table: &Table<'_>) -> MqttForm {
+    let payload = table.parsed("payload", |text| one_of("kind of payload", text, &PAYLOADS));
+    let payload = payload.map_or(MqttPayload::default(), |given| given.value);
+    let pointer = |key| {
+        let given = table.parsed(key, |text| match address(text) {
+            Ok(Address::Pointer(pointer)) => Ok(pointer),
+            _ => Err("write a JSON pointer, such as `/data`".to_owned()),
+        });
+        given.map(|given| given.value)
+    };
+    let (items, time) = (pointer("items"), pointer("time"));
+    let stale_after = table.parsed("stale_after", |text| {
+        duration_within(text, Duration::from_secs(1), Duration::from_hours(24 * 7))
+    });
+    if payload == MqttPayload::Sparkplug {
+        for key in ["items", "time"] {
+            table.fault_if_given(key, "a Sparkplug message says this itself: leave it out");
+        }
+    }
+    MqttForm {
+        payload,
+        items,
+        time,
+        stale_after: stale_after.map(|given| given.value),
     }
 }
 

@@ -194,6 +194,7 @@ mod tests {
             id: "lighting-circuit".into(),
             class: Class(Arc::from("lighting")),
             name: Text::default(),
+            mqtt: model::MqttForm::default(),
             modbus: ModbusLimits::default(),
             points: Vec::new(),
         };

@@ -73,6 +73,7 @@ pub(super) fn unpack(column: &[u8]) -> Option<Vec<Option<Reading>>> {
             Some(match quality {
                 ABSENT => None,
                 GOOD => Some(Reading::Good(values.next()?)),
+                DOUBTFUL if detail == STALE => Some(Reading::Uncertain(values.next()?, Doubt::Stale)),
                 DOUBTFUL => Some(Reading::Uncertain(values.next()?, Doubt::OutOfRange)),
                 missing => Some(Reading::Missing(missing_of(missing - FIRST_MISSING, detail)?)),
             })
@@ -83,6 +84,8 @@ pub(super) fn unpack(column: &[u8]) -> Option<Vec<Option<Reading>>> {
 const ABSENT: u8 = 0;
 const GOOD: u8 = 1;
 const DOUBTFUL: u8 = 2;
+/// The detail of a doubtful value that is too old; otherwise it is out of range.
+const STALE: u8 = 1;
 const FIRST_MISSING: u8 = 3;
 
 fn pack_qualities(bytes: &mut Vec<u8>, readings: &[Option<Reading>]) {
@@ -113,6 +116,7 @@ fn quality(reading: Option<&Reading>) -> (u8, u8) {
         None => (ABSENT, 0),
         Some(Reading::Good(_)) => (GOOD, 0),
         Some(Reading::Uncertain(_, Doubt::OutOfRange)) => (DOUBTFUL, 0),
+        Some(Reading::Uncertain(_, Doubt::Stale)) => (DOUBTFUL, STALE),
         Some(Reading::Missing(missing)) => {
             let (code, detail) = code_of(*missing);
             (FIRST_MISSING + code, detail)
@@ -320,7 +324,8 @@ mod tests {
         prop_oneof![
             1 => Just(None),
             6 => value.clone().prop_map(|value| Some(Reading::Good(value))),
-            1 => value.prop_map(|value| Some(Reading::Uncertain(value, Doubt::OutOfRange))),
+            1 => value.clone().prop_map(|value| Some(Reading::Uncertain(value, Doubt::OutOfRange))),
+            1 => value.prop_map(|value| Some(Reading::Uncertain(value, Doubt::Stale))),
             1 => any::<u8>().prop_map(|code| Some(Reading::Missing(Missing::Refused(code)))),
             1 => Just(Some(Reading::Missing(Missing::NoAnswer))),
         ]

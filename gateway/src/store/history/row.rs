@@ -9,6 +9,7 @@ const FALSE: u8 = 1;
 const TRUE: u8 = 2;
 const TEXT: u8 = 3;
 const DOUBTFUL: u8 = 16;
+const STALE: u8 = 24;
 const MISSING: u8 = 32;
 
 /// Appends a sample to a batch's body.
@@ -17,6 +18,7 @@ pub(super) fn encode(body: &mut Vec<u8>, series: u32, reading: &Reading) {
     match reading {
         Reading::Good(value) => encode_value(body, 0, value),
         Reading::Uncertain(value, Doubt::OutOfRange) => encode_value(body, DOUBTFUL, value),
+        Reading::Uncertain(value, Doubt::Stale) => encode_value(body, STALE, value),
         Reading::Missing(missing) => {
             let (code, detail) = code_of(*missing);
             body.extend_from_slice(&[MISSING + code, detail]);
@@ -58,7 +60,7 @@ fn decode(body: &[u8]) -> Option<(Reading, &[u8])> {
         let (detail, rest) = rest.split_first()?;
         return Some((Reading::Missing(missing_of(tag - MISSING, *detail)?), rest));
     }
-    let (value, rest) = match tag % DOUBTFUL {
+    let (value, rest) = match tag % (STALE - DOUBTFUL) {
         NUMBER => {
             let (bytes, rest) = rest.split_first_chunk::<8>()?;
             (Value::Number(f64::from_le_bytes(*bytes)), rest)
@@ -72,10 +74,10 @@ fn decode(body: &[u8]) -> Option<(Reading, &[u8])> {
         }
         _ => return None,
     };
-    let reading = if *tag >= DOUBTFUL {
-        Reading::Uncertain(value, Doubt::OutOfRange)
-    } else {
-        Reading::Good(value)
+    let reading = match *tag {
+        STALE.. => Reading::Uncertain(value, Doubt::Stale),
+        DOUBTFUL.. => Reading::Uncertain(value, Doubt::OutOfRange),
+        _ => Reading::Good(value),
     };
     Some((reading, rest))
 }
@@ -93,6 +95,7 @@ mod tests {
             Reading::Good(Value::Bool(false)),
             Reading::Good(Value::Text("检修".into())),
             Reading::Uncertain(Value::Number(9.9), Doubt::OutOfRange),
+            Reading::Uncertain(Value::Bool(true), Doubt::Stale),
             Reading::Missing(Missing::NoAnswer),
             Reading::Missing(Missing::Refused(0x0B)),
             Reading::Missing(Missing::Absent),
@@ -105,7 +108,7 @@ mod tests {
         assert_eq!(read, (7..).zip(readings).collect::<Vec<_>>());
         for length in 0..body.len() {
             assert!(
-                samples(body.get(..length).unwrap()).count() < 8,
+                samples(body.get(..length).unwrap()).count() < 9,
                 "a body cut short is read as far as it goes"
             );
         }

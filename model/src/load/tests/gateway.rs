@@ -115,9 +115,15 @@ fn a_connections_keys() {
         &["gateway.toml:5:8: `connections.room.user`: only an `mqtt://` connection has this: leave it out"],
     );
     room(
-        "url = \"modbus+rtu:///dev/ttyS1?baud=9600\"\n",
+        "url = \"modbus+rtu:///dev/ttyS1?bits=7\"\n",
         &[
-            "gateway.toml:4:7: `connections.room.url`: `modbus+rtu://` is not supported yet: use `modbus+tcp://` or `mqtt://`",
+            "gateway.toml:4:7: `connections.room.url`: `bits` is no setting of a line: write `baud`, `parity` or `stop`",
+        ],
+    );
+    room(
+        "url = \"modbus+rtu:///dev/ttyS1?baud=9600\"\nca_file = \"ca.pem\"\n",
+        &[
+            "gateway.toml:5:11: `connections.room.ca_file`: only a `modbus+tls://` or `mqtts://` connection has this: leave it out",
         ],
     );
     room(
@@ -332,5 +338,43 @@ fn whom_it_tells() {
         &[
             "gateway.toml:8:2: unknown key `mqtt`; known here: connections, destinations, influxdb, listen, notify, site",
         ],
+    );
+}
+
+#[test]
+fn a_connection_inside_tls_has_the_texts_of_its_files() {
+    let tls = "mqtts://192.168.1.10\"\nversion = \"3.1.1\"\nca_file = \"ca.pem\"\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n#";
+    let mut folder = changed(FILE, "mqtt://192.168.1.10", tls);
+    for name in ["ca.pem", "cert.pem", "key.pem"] {
+        folder.set_text(name, name);
+    }
+    let loading = load(&folder, []);
+    assert_eq!(told(&loading), Vec::<String>::new());
+    let broker = loading.site.connections.values().next().unwrap();
+    assert_eq!(broker.link.to_string(), "mqtts://192.168.1.10:8883");
+    assert_eq!(broker.mqtt_version, crate::MqttVersion::V311);
+    let expected = crate::Tls {
+        authorities: Some("ca.pem".into()),
+        certificate: Some("cert.pem".into()),
+        key: Some(Secret::new("key.pem")),
+    };
+    assert_eq!(broker.tls, Some(expected));
+    assert!(!format!("{:?}", broker.tls).contains("key.pem"));
+}
+
+#[test]
+fn a_certificate_without_its_key_or_a_file_that_is_not_there_is_told() {
+    let half = "mqtts://192.168.1.10\"\nca_file = \"gone.pem\"\ncert_file = \"cert.pem\"\n#";
+    let mut folder = changed(FILE, "mqtt://192.168.1.10", half);
+    folder.set_text("cert.pem", "cert");
+    let told = told(&load(&folder, []));
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].contains("`connections.broker.ca_file`: there is no file `gone.pem`"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].contains("a certificate and its key go together"),
+        "{told:?}"
     );
 }

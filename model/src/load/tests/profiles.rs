@@ -395,3 +395,30 @@ fn a_message_has_neither_order_nor_turns() {
         &["profiles/lamp.toml:12:11: `lit` stands at `/lit` already"],
     );
 }
+
+#[test]
+fn how_a_message_is_read() {
+    const LAMP: &str = "profiles/lamp.toml";
+    let form = "[mqtt]\nitems = \"/data\"\ntime = \"/t\"\nstale_after = \"30s\"\n\n[[point]]";
+    let loading = load(&changed(LAMP, "[[point]]", form), []);
+    assert_eq!(told(&loading), Vec::<String>::new());
+    let expected = crate::MqttForm {
+        payload: crate::MqttPayload::Json,
+        items: Some("/data".into()),
+        time: Some("/t".into()),
+        stale_after: Some(std::time::Duration::from_secs(30)),
+    };
+    assert_eq!(loading.site.profiles["lamp"].mqtt, expected);
+    check(
+        LAMP,
+        "[[point]]",
+        "[mqtt]\npayload = \"sparkplug\"\ntime = \"/t\"\n\n[[point]]",
+        &["profiles/lamp.toml:6:8: `mqtt.time`: a Sparkplug message says this itself: leave it out"],
+    );
+    check(
+        LAMP,
+        "[[point]]",
+        "[mqtt]\nitems = \"data\"\n\n[[point]]",
+        &["profiles/lamp.toml:5:9: `mqtt.items`: write a JSON pointer, such as `/data`"],
+    );
+}

@@ -1,4 +1,4 @@
-//! One Modbus TCP connection: tokio-modbus on a stream that lets only whole answers to the last request through.
+//! A stream that watches requests of Modbus TCP go out and lets only whole answers to the last one in.
 //!
 //! Without it a late answer would put every later one off by one for good, and the only cure would be a new connection
 //! for all units whenever a single one is slow.
@@ -8,120 +8,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Duration;
 
-use model::{RegisterTable, TransactionIds};
+use model::TransactionIds;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_modbus::client::{Context, Reader};
-use tokio_modbus::slave::{Slave, SlaveContext};
 
 use super::frames::{Expected, REQUEST_BYTES, Verdict, frame_length};
-use super::plan::Read;
-
-/// What a read brought: exactly as many as were asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// Of coils or discrete inputs.
-    Bits(Vec<bool>),
-    /// Of input or holding registers.
-    Registers(Vec<u16>),
-}
-
-/// Why a read brought nothing.
-#[derive(Debug)]
-pub(crate) enum ReadError {
-    /// No answer in time.
-    Timeout,
-    /// The device refused with this exception code.
-    Refused(u8),
-    /// An answer came, but not the one that was asked for.
-    Malformed,
-    /// The connection is gone.
-    Lost(io::Error),
-}
-
-/// A connection that is up.
-pub(crate) struct Link {
-    client: Context,
-    ignores_ids: Arc<AtomicBool>,
-}
-
-impl Link {
-    /// Dials.
-    ///
-    /// # Errors
-    /// Nobody listens there, the name is unknown, or nothing is heard `within` that time.
-    pub(crate) async fn dial(host: &str, port: u16, within: Duration) -> io::Result<Self> {
-        let stream = timeout(within, TcpStream::connect((host, port)))
-            .await
-            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no connection in time"))??;
-        stream.set_nodelay(true)?;
-        let ignores_ids = Arc::new(AtomicBool::new(false));
-        let stream = CheckedStream::new(stream, ignores_ids.clone());
-        Ok(Self {
-            client: tokio_modbus::client::tcp::attach_slave(stream, Slave(0)),
-            ignores_ids,
-        })
-    }
-
-    /// Sends one request to a unit and waits for its answer `within` that time.
-    ///
-    /// # Errors
-    /// [`ReadError`]; after all but `Lost` the link can be used again.
-    pub(crate) async fn read(
-        &mut self,
-        unit: u8,
-        read: &Read,
-        ids: TransactionIds,
-        within: Duration,
-    ) -> Result<Answer, ReadError> {
-        self.client.set_slave(Slave(unit));
-        self.ignores_ids
-            .store(ids == TransactionIds::Ignore, Ordering::Relaxed);
-        let answered = timeout(within, self.call(read))
-            .await
-            .map_err(|_| ReadError::Timeout)?;
-        let answer = match answered {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(exception)) => return Err(ReadError::Refused(exception.into())),
-            Err(tokio_modbus::Error::Transport(error)) => return Err(ReadError::Lost(error)),
-            Err(tokio_modbus::Error::Protocol(_)) => return Err(ReadError::Malformed),
-        };
-        let length = match &answer {
-            Answer::Bits(bits) => bits.len(),
-            Answer::Registers(words) => words.len(),
-        };
-        if length == usize::from(read.count) {
-            Ok(answer)
-        } else {
-            Err(ReadError::Malformed)
-        }
-    }
-
-    async fn call(&mut self, read: &Read) -> tokio_modbus::Result<Answer> {
-        let (first, count) = (read.first, read.count);
-        Ok(match read.table {
-            RegisterTable::Coil => self.client.read_coils(first, count).await?.map(Answer::Bits),
-            RegisterTable::Discrete => self
-                .client
-                .read_discrete_inputs(first, count)
-                .await?
-                .map(Answer::Bits),
-            RegisterTable::Input => self
-                .client
-                .read_input_registers(first, count)
-                .await?
-                .map(Answer::Registers),
-            RegisterTable::Holding => self
-                .client
-                .read_holding_registers(first, count)
-                .await?
-                .map(Answer::Registers),
-        })
-    }
-}
 
 /// Bytes that are read from the socket at once; two of the longest frames.
 const CHUNK_BYTES: usize = 520;

@@ -1,0 +1,194 @@
+//! Bytes that a peer may send, by the hundred thousand: nothing breaks, and nothing grows without bound.
+//!
+//! The inputs are seeded, so that a failure comes again: half of them are noise, half are right messages with some of their bytes
+//! changed, cut or repeated. `SOAK=1` makes it two millions each.
+
+use std::time::Duration;
+
+use model::{DataType, Order, Point, RegisterTable, TransactionIds};
+
+use crate::modbus::crc_frames::{self, Arrived, crc};
+use crate::modbus::frames::{Expected, frame_length};
+use crate::modbus::{decode, plan};
+use crate::mqtt::payload::Payload;
+use crate::mqtt::sparkplug::node::{About, Node};
+use crate::mqtt::sparkplug::payload::{Payload as Sparkplug, rebirth};
+use crate::test_site::{point_at, point_in_json};
+
+const LONGEST_BYTES: u64 = 300;
+
+fn inputs() -> u64 {
+    match std::env::var_os("SOAK") {
+        Some(_) => 2_000_000,
+        None => 100_000,
+    }
+}
+
+/// SplitMix64.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % sides.max(1)
+    }
+
+    fn noise(&mut self) -> Vec<u8> {
+        (0..self.roll(LONGEST_BYTES))
+            .map(|_| self.roll(256) as u8)
+            .collect()
+    }
+
+    /// A right message with something wrong with it.
+    fn spoiled(&mut self, right: &[u8]) -> Vec<u8> {
+        let mut bytes = right.to_vec();
+        for _ in 0..=self.roll(4) {
+            let at = self.roll(bytes.len() as u64) as usize;
+            match self.roll(4) {
+                0 if !bytes.is_empty() => bytes[at] = self.roll(256) as u8,
+                1 if !bytes.is_empty() => bytes[at] ^= 1 << self.roll(8),
+                2 => bytes.truncate(at),
+                _ => bytes.extend_from_within(at..),
+            }
+        }
+        bytes.truncate(4 * LONGEST_BYTES as usize);
+        bytes
+    }
+}
+
+/// Feeds a decoder.
+fn feed(seed: u64, right: &[u8], mut decoder: impl FnMut(&[u8])) {
+    let mut dice = Dice(seed);
+    for number in 0..inputs() {
+        let bytes = if number % 2 == 0 {
+            dice.noise()
+        } else {
+            dice.spoiled(right)
+        };
+        decoder(&bytes);
+    }
+}
+
+#[test]
+fn frames_with_a_header_break_nothing() {
+    let expected = Expected::after(&[1, 2, 0, 0, 0, 6, 5, 3, 0, 0, 0, 2]).unwrap();
+    feed(1, &[1, 2, 0, 0, 0, 7, 5, 3, 4, 0, 1, 0, 2], |bytes| {
+        if let Ok(Some(length)) = frame_length(bytes) {
+            assert!(length <= 260);
+        }
+        for ids in [TransactionIds::Strict, TransactionIds::Ignore] {
+            expected.judge(bytes, ids);
+        }
+    });
+}
+
+#[test]
+fn frames_with_a_check_sum_break_nothing_and_a_wrong_sum_is_never_an_answer() {
+    let read = plan::Read {
+        table: RegisterTable::Holding,
+        first: 0,
+        count: 2,
+        slots: Vec::new(),
+    };
+    let (_, expected) = crc_frames::request(5, &read).unwrap();
+    let mut right = vec![5, 3, 4, 0, 1, 0, 2];
+    right.extend(crc(&right).to_le_bytes());
+    feed(2, &right, |bytes| {
+        let mut arrived = bytes.to_vec();
+        while let found @ (Arrived::Answer(_) | Arrived::Refused(_) | Arrived::Malformed) =
+            expected.find(&mut arrived)
+        {
+            let has_whole = |length: usize| {
+                bytes
+                    .windows(length)
+                    .any(|frame| frame[0] == 5 && crc(frame) == 0)
+            };
+            assert!((5..=bytes.len()).any(has_whole), "{found:?} in {bytes:x?}");
+        }
+        assert!(arrived.len() <= 256);
+    });
+}
+
+#[test]
+fn registers_of_every_type_break_nothing() {
+    let types = [
+        DataType::Bool,
+        DataType::U16,
+        DataType::I32,
+        DataType::U64,
+        DataType::F32,
+        DataType::F64,
+        DataType::Bcd,
+        DataType::Bit(15),
+        DataType::String(9),
+    ];
+    let orders = [Order::Abcd, Order::Cdab, Order::Badc, Order::Dcba];
+    let points: Vec<Point> = types
+        .iter()
+        .flat_map(|kind| {
+            orders.map(|order| Point {
+                order,
+                ..point_at(RegisterTable::Input, 0, *kind)
+            })
+        })
+        .collect();
+    feed(3, &[0x41, 0x20, 0, 0, 0xff, 0xff, 0x80, 0], |bytes| {
+        let words: Vec<u16> = bytes
+            .chunks_exact(2)
+            .take(8)
+            .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+            .collect();
+        for point in &points {
+            let count = usize::from(point.data_type.registers());
+            let reading = decode::registers(point, words.get(..count).unwrap_or(&words));
+            if let Some(number) = reading.value().and_then(model::Value::as_number) {
+                assert!(number.is_finite());
+            }
+        }
+    });
+}
+
+#[test]
+fn messages_break_nothing() {
+    let points = [
+        point_in_json("", DataType::F64),
+        point_in_json("/a/b/0", DataType::U16),
+        point_in_json("/s", DataType::String(5)),
+    ];
+    feed(
+        4,
+        r#"{"a": {"b": [1, 2.5e300, -7]}, "s": "正常", "on": true, "n": null}"#.as_bytes(),
+        |bytes| {
+            let payload = Payload::of(bytes);
+            for point in &points {
+                if let Some(number) = payload.reading(point).value().and_then(model::Value::as_number) {
+                    assert!(number.is_finite());
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn sparkplug_breaks_nothing_and_no_node_grows_without_bound() {
+    let right = rebirth(1_700_000_000_000);
+    let mut node = Node::default();
+    feed(5, &right, |bytes| {
+        if let Some(payload) = Sparkplug::of(bytes) {
+            assert!(payload.metrics.len() <= bytes.len());
+            for topic in [
+                "spBv1.0/g/NBIRTH/n",
+                "spBv1.0/g/DBIRTH/n/d",
+                "spBv1.0/g/DDATA/n/d",
+                "spBv1.0/g/NDEATH/n",
+            ] {
+                let about = About::of(topic).unwrap();
+                let taken = node.take(about.device, about.kind, &payload, Duration::ZERO);
+                assert!(taken.values.len() <= payload.metrics.len());
+            }
+        }
+    });
+}

@@ -1,0 +1,20 @@
+//! The frames of a serial line on a socket: what most serial servers pass through as it is.
+
+use std::io;
+use std::time::Duration;
+
+use super::super::client::Client;
+use super::super::crc_client::{AfterTimeout, CrcClient};
+use super::connect;
+
+/// The silence that ends what a serial server may still have under way.
+const GAP: Duration = Duration::from_millis(10);
+
+/// Dials.
+///
+/// # Errors
+/// Nobody listens there, the name is unknown, or nothing is heard `within` that time.
+pub(super) async fn dial(host: &str, port: u16, within: Duration) -> io::Result<Client> {
+    let stream = connect(host, port, within).await?;
+    Ok(Client::Crc(CrcClient::new(stream, AfterTimeout::Redial, GAP)))
+}

@@ -1,0 +1,16 @@
+//! Modbus TCP on a plain socket.
+
+use std::io;
+use std::time::Duration;
+
+use super::super::client::{Client, HeaderClient};
+use super::connect;
+
+/// Dials.
+///
+/// # Errors
+/// Nobody listens there, the name is unknown, or nothing is heard `within` that time.
+pub(super) async fn dial(host: &str, port: u16, within: Duration) -> io::Result<Client> {
+    let stream = connect(host, port, within).await?;
+    Ok(Client::Header(HeaderClient::new(stream)))
+}

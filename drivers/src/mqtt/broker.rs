@@ -1,0 +1,281 @@
+//! One client for both versions of MQTT: what the loop of a broker's connection says and hears, whichever is spoken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Connection, MqttVersion};
+use rumqttc::mqttbytes::QoS as QoS4;
+use rumqttc::mqttbytes::v4::{Packet as Packet4, Publish as Publish4, SubscribeReasonCode as Granted4};
+use rumqttc::v5::mqttbytes::QoS as QoS5;
+use rumqttc::v5::mqttbytes::v5::{
+    Filter, Packet as Packet5, Publish as Publish5, SubscribeReasonCode as Granted5,
+};
+use rumqttc::{SubscribeFilter, TlsConfiguration, Transport, v5};
+
+use crate::tls;
+
+/// How many messages the broker may send before the first of them is acknowledged.
+pub(crate) const UNACKNOWLEDGED_MOST: u16 = 1000;
+/// Room for requests to the client: more than acknowledgements can be outstanding, since rumqttc sends them one at a time.
+const REQUESTS_MOST: usize = 65_536;
+/// How long the broker keeps our session, and with it our messages, while we are away; MQTT 3.1.1 can't say it.
+const SESSION_SECONDS: u32 = 7 * 24 * 3600;
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// A message as it arrived.
+pub(crate) enum Message {
+    /// Over MQTT 5.
+    V5(Publish5),
+    /// Over MQTT 3.1.1.
+    V311(Publish4),
+}
+
+impl Message {
+    /// Its topic.
+    pub(crate) fn topic(&self) -> &str {
+        match self {
+            Self::V5(publish) => std::str::from_utf8(&publish.topic).unwrap_or_default(),
+            Self::V311(publish) => &publish.topic,
+        }
+    }
+
+    /// What it says.
+    pub(crate) fn payload(&self) -> &[u8] {
+        match self {
+            Self::V5(publish) => &publish.payload,
+            Self::V311(publish) => &publish.payload,
+        }
+    }
+
+    /// Whether the broker sends it again until it is acknowledged.
+    pub(crate) fn is_kept(&self) -> bool {
+        match self {
+            Self::V5(publish) => publish.qos != QoS5::AtMostOnce,
+            Self::V311(publish) => publish.qos != QoS4::AtMostOnce,
+        }
+    }
+}
+
+/// What the broker says.
+pub(crate) enum Said {
+    /// The connection is made, with or without a session from before.
+    Connected {
+        /// Whether there is one.
+        session_present: bool,
+    },
+    /// A message.
+    Message(Message),
+    /// For each topic of a subscription, why it was refused, if it was.
+    Subscribed(Vec<Option<String>>),
+    /// It ends the connection, and why.
+    Ends(String),
+    /// Something that nothing follows from.
+    Nothing,
+}
+
+/// What became of a request to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Requested {
+    /// It is on its way, or nobody is there who could send it.
+    Done,
+    /// The client has no room for it now.
+    NoRoom,
+}
+
+/// The speaking side; cheap to clone.
+#[derive(Clone)]
+pub(crate) enum Client {
+    V5(v5::AsyncClient),
+    V311(rumqttc::AsyncClient),
+}
+
+/// The hearing side.
+pub(crate) enum Events {
+    V5(Box<v5::EventLoop>),
+    V311(Box<rumqttc::EventLoop>),
+}
+
+/// A client for a connection; nothing is dialled before the first event is asked for. `None` when the link is no broker's, or its
+/// certificates are of no use, which [`crate::check`] tells.
+pub(crate) fn client(connection: &Connection) -> Option<(Client, Events)> {
+    let (host, port) = connection
+        .link
+        .socket()
+        .filter(|_| !connection.link.is_modbus())?;
+    let transport = match &connection.tls {
+        Some(tls) => Transport::Tls(TlsConfiguration::Rustls(Arc::new(tls::client(tls).ok()?))),
+        None => Transport::Tcp,
+    };
+    let password = connection
+        .password
+        .as_ref()
+        .map_or("", |password| password.reveal());
+    Some(match connection.mqtt_version {
+        MqttVersion::V5 => {
+            let mut options = v5::MqttOptions::new(&connection.client_id, host, port);
+            options
+                .set_clean_start(false)
+                .set_session_expiry_interval(Some(SESSION_SECONDS))
+                .set_manual_acks(true)
+                .set_keep_alive(KEEP_ALIVE)
+                .set_receive_maximum(Some(UNACKNOWLEDGED_MOST))
+                .set_max_packet_size(Some(connection.max_packet_bytes))
+                .set_transport(transport);
+            let mut network = options.network_options();
+            network.set_tcp_nodelay(true);
+            options.set_network_options(network);
+            if let Some(user) = &connection.user {
+                options.set_credentials(user, password);
+            }
+            let (client, events) = v5::AsyncClient::new(options, REQUESTS_MOST);
+            (Client::V5(client), Events::V5(Box::new(events)))
+        }
+        MqttVersion::V311 => {
+            let mut options = rumqttc::MqttOptions::new(&connection.client_id, host, port);
+            let largest = usize::try_from(connection.max_packet_bytes).unwrap_or(usize::MAX);
+            options
+                .set_clean_session(false)
+                .set_manual_acks(true)
+                .set_keep_alive(KEEP_ALIVE)
+                .set_max_packet_size(largest, largest)
+                .set_transport(transport);
+            if let Some(user) = &connection.user {
+                options.set_credentials(user, password);
+            }
+            let (client, mut events) = rumqttc::AsyncClient::new(options, REQUESTS_MOST);
+            events.network_options.set_tcp_nodelay(true);
+            (Client::V311(client), Events::V311(Box::new(events)))
+        }
+    })
+}
+
+impl Client {
+    /// Acknowledges a message that this client brought.
+    pub(crate) fn acknowledge(&self, message: &Message) -> Requested {
+        let is_full = match (self, message) {
+            (Self::V5(client), Message::V5(publish)) => {
+                matches!(client.try_ack(publish), Err(v5::ClientError::TryRequest(_)))
+            }
+            (Self::V311(client), Message::V311(publish)) => {
+                matches!(client.try_ack(publish), Err(rumqttc::ClientError::TryRequest(_)))
+            }
+            // A message of the other version can't have come from this client.
+            _ => false,
+        };
+        if is_full {
+            Requested::NoRoom
+        } else {
+            Requested::Done
+        }
+    }
+
+    /// Subscribes to topics with quality of service 1.
+    ///
+    /// # Errors
+    /// The client has no room for it.
+    pub(crate) fn subscribe(&self, topics: &[String]) -> Result<(), String> {
+        match self {
+            Self::V5(client) => {
+                let filters = topics.iter().map(|topic| Filter::new(topic, QoS5::AtLeastOnce));
+                client
+                    .try_subscribe_many(filters)
+                    .map_err(|error| error.to_string())
+            }
+            Self::V311(client) => {
+                let filter = |topic: &String| SubscribeFilter::new(topic.clone(), QoS4::AtLeastOnce);
+                let subscribed = client.try_subscribe_many(topics.iter().map(filter));
+                subscribed.map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    /// Publishes a command that may be lost.
+    pub(crate) fn command(&self, topic: &str, payload: Vec<u8>) {
+        let is_sent = match self {
+            Self::V5(client) => client
+                .try_publish(topic, QoS5::AtMostOnce, false, payload)
+                .is_ok(),
+            Self::V311(client) => client
+                .try_publish(topic, QoS4::AtMostOnce, false, payload)
+                .is_ok(),
+        };
+        if !is_sent {
+            tracing::debug!(
+                topic,
+                "a command finds no room; it is sent when there is a reason again"
+            );
+        }
+    }
+
+    /// Disconnects, so that the broker doesn't publish a last will; whether it could be asked for.
+    pub(crate) fn disconnect(&self) -> bool {
+        match self {
+            Self::V5(client) => client.try_disconnect().is_ok(),
+            Self::V311(client) => client.try_disconnect().is_ok(),
+        }
+    }
+}
+
+impl Events {
+    /// The next thing that the broker says; connects if there is no connection.
+    ///
+    /// # Errors
+    /// Why there is none, or why it broke.
+    pub(crate) async fn next(&mut self) -> Result<Said, String> {
+        match self {
+            Self::V5(events) => match events.poll().await {
+                Ok(v5::Event::Incoming(packet)) => Ok(said_v5(packet)),
+                Ok(v5::Event::Outgoing(_)) => Ok(Said::Nothing),
+                Err(error) => Err(error.to_string()),
+            },
+            Self::V311(events) => match events.poll().await {
+                Ok(rumqttc::Event::Incoming(packet)) => Ok(said_v311(packet)),
+                Ok(rumqttc::Event::Outgoing(_)) => Ok(Said::Nothing),
+                Err(error) => Err(error.to_string()),
+            },
+        }
+    }
+
+    /// Leaves the present connection, and forgets what was still to be sent on it.
+    pub(crate) fn leave(&mut self) {
+        match self {
+            Self::V5(events) => events.clean(),
+            Self::V311(events) => events.clean(),
+        }
+    }
+}
+
+fn said_v5(packet: Packet5) -> Said {
+    match packet {
+        Packet5::ConnAck(answer) => Said::Connected {
+            session_present: answer.session_present,
+        },
+        Packet5::Publish(publish) => Said::Message(Message::V5(publish)),
+        Packet5::SubAck(answer) => {
+            let refused = |code: &Granted5| match code {
+                Granted5::Success(_) => None,
+                code => Some(format!("{code:?}")),
+            };
+            Said::Subscribed(answer.return_codes.iter().map(refused).collect())
+        }
+        Packet5::Disconnect(reason) => Said::Ends(format!("{:?}", reason.reason_code)),
+        _ => Said::Nothing,
+    }
+}
+
+fn said_v311(packet: Packet4) -> Said {
+    match packet {
+        Packet4::ConnAck(answer) => Said::Connected {
+            session_present: answer.session_present,
+        },
+        Packet4::Publish(publish) => Said::Message(Message::V311(publish)),
+        Packet4::SubAck(answer) => {
+            let refused = |code: &Granted4| match code {
+                Granted4::Success(_) => None,
+                Granted4::Failure => Some("Failure".to_owned()),
+            };
+            Said::Subscribed(answer.return_codes.iter().map(refused).collect())
+        }
+        _ => Said::Nothing,
+    }
+}

@@ -1,0 +1,106 @@
+//! `probe`: reads what an undocumented device has, says what it may mean, and writes a profile to start from.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use drivers::probe::{Asked, Found, guesses, probe, profile};
+use model::{Link, RegisterTable};
+
+use super::WRONG;
+
+/// Meanings of one register that are shown; the others are hardly plausible.
+const MOST_SHOWN: usize = 5;
+
+/// Which device, how to ask it, and where the profile goes.
+pub struct Wanted {
+    /// The link's URL.
+    pub url: String,
+    /// The unit behind it.
+    pub unit: u8,
+    /// The first register.
+    pub from: u16,
+    /// The last.
+    pub to: u16,
+    /// How long one answer may take.
+    pub timeout: Duration,
+    /// The file for the profile.
+    pub out: Option<PathBuf>,
+}
+
+/// Probes; the result goes to standard output.
+pub async fn run(wanted: Wanted) -> u8 {
+    match try_run(wanted).await {
+        Ok(()) => 0,
+        Err(reason) => {
+            eprintln!("facility-gateway: {reason}");
+            WRONG
+        }
+    }
+}
+
+async fn try_run(wanted: Wanted) -> Result<(), String> {
+    if wanted.from > wanted.to {
+        return Err(format!("--from {} is behind --to {}", wanted.from, wanted.to));
+    }
+    let link = Link::parse(&wanted.url)?;
+    let shown = link.to_string();
+    let asked = Asked {
+        link,
+        unit: wanted.unit,
+        from: wanted.from,
+        to: wanted.to,
+        timeout: wanted.timeout,
+        pause: Duration::from_millis(10),
+    };
+    let found = probe(&asked).await.map_err(|error| error.to_string())?;
+    print!("{}", report(&found));
+    let Some(out) = wanted.out else {
+        return Ok(());
+    };
+    let text = profile(&found, &shown, wanted.unit);
+    std::fs::write(&out, text).map_err(|error| format!("{}: {error}", out.display()))?;
+    println!(
+        "\nA profile to start from is in {} (已写入初始设备模板)",
+        out.display()
+    );
+    Ok(())
+}
+
+/// What was found, a line a register.
+fn report(found: &Found) -> String {
+    let mut lines = Vec::new();
+    for (table, in_table) in &found.tables {
+        let count = in_table.values.len();
+        lines.push(match (count, in_table.refused) {
+            (0, Some(code)) => format!("{}: refused with exception {code}", table.name()),
+            (0, None) => format!("{}: nothing", table.name()),
+            _ => format!("{}: {count}", table.name()),
+        });
+        for (number, word) in &in_table.values {
+            lines.push(line(*table, *number, *word, found));
+        }
+    }
+    lines.push(format!("{} requests", found.requests));
+    if found.is_cut_short {
+        lines.push(
+            "Not everything was asked for: give a narrower --from and --to (未全部读取,请缩小范围)"
+                .to_owned(),
+        );
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn line(table: RegisterTable, number: u16, word: u16, found: &Found) -> String {
+    if table.is_bits() {
+        return format!("  {number:>5}  {word}");
+    }
+    let values = found.tables.get(&table).map(|found| &found.values);
+    let guesses = values.map(|values| guesses(values, number)).unwrap_or_default();
+    let shown: Vec<String> = guesses
+        .iter()
+        .take(MOST_SHOWN)
+        .map(|guess| format!("{} ({} %)", guess.line(), guess.likely))
+        .collect();
+    format!("  {number:>5}  0x{word:04x}  {}", shown.join(" | "))
+}
