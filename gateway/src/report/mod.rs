@@ -41,7 +41,7 @@ use self::places::Places;
 use self::repairs::{Failure, failures, grouped};
 use self::subsystems::{Seen, subsystems};
 use self::targets::Targets;
-use crate::tickets::{Step, StoppedBy, WorkCalendar};
+use crate::tickets::{Step, StoppedBy, Ticket, WorkCalendar};
 use crate::view::{TextView, rfc3339};
 
 /// So many devices are named as the worst.
@@ -68,7 +68,7 @@ pub struct Report {
     pub journal_head: Option<String>,
     /// Every deadline that began in the period.
     pub deadlines: Deadlines,
-    /// Planned work that was to begin in the period.
+    /// Planned work that was due in the period.
     pub planned: Planned,
     /// How much of the time each subsystem worked.
     pub availability: Vec<Subsystem>,
@@ -93,6 +93,8 @@ pub struct Planned {
     pub late: Figure,
     /// Not done, and its day has not passed.
     pub open: Figure,
+    /// Runs that were missed before, and that these tickets make up for.
+    pub made_up: Figure,
 }
 
 impl Planned {
@@ -107,6 +109,8 @@ impl Planned {
                 }
             };
             figure.add(&run.ticket.id);
+            let missed = run.ticket.planned.as_ref().map_or(0, |planned| planned.missed);
+            (0..missed).for_each(|_| planned.made_up.add(&run.ticket.id));
         }
         planned
     }
@@ -428,7 +432,7 @@ fn paused(runs: &[ClockRun<'_>], calendar: &WorkCalendar, now: Timestamp) -> Vec
                 to: to.map(|to| rfc3339(to, zone)),
                 hours: hours(to.unwrap_or(now).duration_since(*from)),
                 by: step.map(|step| step.by.clone()),
-                notice: step.map(|step| notice_of(step, zone)),
+                notice: step.map(|step| notice_of(run.ticket, step, zone)),
             });
         }
     }
@@ -479,10 +483,14 @@ fn hours(duration: SignedDuration) -> f64 {
     duration.as_secs_f64() / 3600.0
 }
 
-/// What a pause waits for, and what was told to whom of it.
-fn notice_of(step: &Step, zone: &TimeZone) -> String {
+/// What a pause waits for, and what was told to whom of it. On a ticket that somebody reported it names people, and a report goes to
+/// people outside: there only that they were told, and when.
+fn notice_of(ticket: &Ticket, step: &Step, zone: &TimeZone) -> String {
     let parts = step.note.clone().unwrap_or_default();
     match &step.told {
+        Some(told) if ticket.reporter.is_some() => {
+            format!("{parts}; told the reporter at {}", rfc3339(told.at, zone))
+        }
         Some(told) => format!(
             "{parts}; told {} at {}: {}",
             told.whom,

@@ -25,12 +25,9 @@ impl Keeper {
             open,
             journal_head: None,
         };
-        let number = self
-            .desk
-            .records
-            .add_handover(now, &written)
-            .map_err(not_stored)?;
-        info!(number, by = written.by, "a shift hands over");
+        let by = written.by.clone();
+        let number = self.desk.records.add_handover(now, written).map_err(not_stored)?;
+        info!(number, by, "a shift hands over");
         self.handover(number)
             .map(|handover| Answer::Handover(Box::new(handover)))
     }

@@ -173,6 +173,7 @@ pub fn planned(report: &Report) -> String {
         ("按期完成", "Done in time", &planned.done),
         ("逾期", "Late", &planned.late),
         ("未到期", "Not due yet", &planned.open),
+        ("补做的漏项", "Missed before, made up", &planned.made_up),
     ];
     if figures.iter().all(|(_, _, figure)| figure.count == 0) {
         return String::new();
