@@ -115,7 +115,7 @@ pub fn deadlines(report: &Report) -> String {
             let most = groups.iter().map(|group| total(&group.tally)).max().unwrap_or(0);
             let lines: Vec<String> = groups.iter().map(|group| group_line(group, most)).collect();
             format!(
-                "<h3>{zh} <span class=\"en\">{en}</span></h3><table>{}<tbody>{}</tbody></table>",
+                "<h3>{zh} <span class=\"en\">{en}</span></h3><table class=\"tally\">{}<tbody>{}</tbody></table>",
                 tally_head(),
                 lines.concat()
             )
