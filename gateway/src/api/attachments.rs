@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State as Extract};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -13,6 +14,7 @@ use utoipa::IntoParams;
 use super::State;
 use super::error::Problem;
 use super::tickets::{ask, stored};
+use crate::attachments::LARGEST_BYTES;
 use crate::journal::Hash;
 use crate::tickets::{Action, Said};
 use crate::view::TicketView;
@@ -35,13 +37,20 @@ pub struct Named {
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file's bytes"),
     responses((status = 200, body = TicketView), (status = 404, description = "No such ticket"),
         (status = 409, description = "The ticket holds all the files that it can"), (status = 413, description = "Larger than 20 MiB"),
+        (status = 415, description = "A form instead of the file itself"),
         (status = 422, description = "The name, `by` or the file is missing")))]
 pub async fn attach(
     Extract(shared): State,
     Path(id): Path<String>,
     Query(named): Query<Named>,
-    body: Bytes,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<TicketView>, Problem> {
+    refuse_forms(&headers)?;
+    let body = body.map_err(|rejection| {
+        let right = format!("{rejection}: a file has at most {} MiB", LARGEST_BYTES >> 20);
+        Problem::new(rejection.status(), right)
+    })?;
     let name =
         file_name(named.name.as_deref().unwrap_or_default()).ok_or_else(|| super::body::missing("name"))?;
     let by = named
@@ -65,6 +74,20 @@ pub async fn attach(
         .to_string();
     let action = Action::Attach { sha256, name, bytes };
     ask(&shared, id, action, Said::by(&by)).await.map(Json)
+}
+
+/// A form would be kept with its borders and fields around the file, and be evidence of nothing.
+fn refuse_forms(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    match kind.filter(|kind| kind.starts_with("multipart/")) {
+        None => Ok(()),
+        Some(kind) => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("send the file itself as the body, with ?name=…&by=…, not as {kind}"),
+        )),
+    }
 }
 
 /// Gives an attached file back, if it is still what was attached.

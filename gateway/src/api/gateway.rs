@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Shared, State};
+use crate::desk::calendar_warning;
 use crate::live::DeviceState;
-use crate::view::rfc3339;
+use crate::view::{TextView, rfc3339};
 
 /// The gateway as it is now.
 #[utoipa::path(get, path = "/api/v1/gateway", responses((status = 200, body = Object, description = "Site, version, points, devices, telemetry, who is on duty")))]
@@ -54,11 +55,21 @@ pub fn view(shared: &Shared, now: Timestamp) -> Value {
             Ok((count, error)) => json!({ "unsent": count, "error": error }),
             Err(error) => json!({ "unsent": null, "error": error.to_string() }),
         },
+        "calendar": calendar(shared, now),
         "journal": match head {
             Ok(head) => json!({ "records": head.records, "head": head.hash.to_string() }),
             Err(error) => json!({ "records": null, "head": null, "error": error.to_string() }),
         },
         "on_duty": on_duty(shared, now),
+    })
+}
+
+/// To when working days are known, and the warning once that is near.
+fn calendar(shared: &Shared, now: Timestamp) -> Value {
+    let runs_out = shared.calendar.runs_out(shared.calendar.day_of(now));
+    json!({
+        "years": shared.site.standard.calendar.years,
+        "warning": runs_out.map(calendar_warning).map(|warning| TextView::from(&warning)),
     })
 }
 

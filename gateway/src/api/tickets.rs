@@ -14,7 +14,7 @@ use super::error::Problem;
 use super::lists::{List, Page};
 use super::{Shared, State};
 use crate::desk::{Answer, Command, Denied, Report};
-use crate::tickets::{Action, Said, Ticket, Told};
+use crate::tickets::{Action, Refusal, Said, Ticket, Told};
 use crate::view::{AlarmView, TicketView};
 
 /// Tickets, newest first.
@@ -187,6 +187,10 @@ pub fn denied(denial: Denied, shared: &Shared) -> Problem {
     match denial {
         Denied::Unknown { what, id } => Problem::not_found(what, &id),
         Denied::UnknownRow(_) => Problem::unprocessable(text).with("field", "standard"),
+        Denied::Ticket {
+            refusal: Refusal::NoItem { .. },
+            ..
+        } => Problem::unprocessable(text).with("field", "item"),
         Denied::Ticket { ticket, .. } => {
             let shown = serde_json::to_value(view(shared, &ticket)).unwrap_or_default();
             Problem::new(StatusCode::CONFLICT, text)

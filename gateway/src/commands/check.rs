@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use gateway::desk::calendar_warning;
+use gateway::tickets::WorkCalendar;
 use jiff::Timestamp;
 
 use super::{WRONG, site};
@@ -20,6 +22,11 @@ pub fn run(path: &Path) -> u8 {
     checked.faults.sort();
     for fault in &checked.faults {
         println!("{fault}");
+    }
+    let standard = &checked.site.standard;
+    let calendar = WorkCalendar::new(standard.calendar.clone(), checked.site.timezone.clone());
+    if let Some(last) = calendar.runs_out(calendar.day_of(Timestamp::now())) {
+        eprintln!("warning: {}", calendar_warning(last).en);
     }
     if checked.faults.is_empty() {
         println!(

@@ -96,12 +96,12 @@ pub struct Subject {
 
 /// A change in the making.
 pub struct Draft<'state> {
-    state: &'state State,
+    pub(super) state: &'state State,
     standard: &'state Standard,
-    calendar: &'state WorkCalendar,
+    pub(super) calendar: &'state WorkCalendar,
     roster: Option<&'state Site>,
     alarms: BTreeMap<String, Alarm>,
-    tickets: BTreeMap<String, Ticket>,
+    pub(super) tickets: BTreeMap<String, Ticket>,
     /// Tickets as they were, which are in the store alone.
     stored: BTreeMap<String, Ticket>,
     notices: Vec<Notice>,
@@ -245,7 +245,8 @@ impl<'state> Draft<'state> {
         said: &Said,
         now: Timestamp,
     ) -> Result<Ticket, Refusal> {
-        if self.state.tickets.get(&ticket.id).is_none() {
+        let drafted = self.tickets.contains_key(&ticket.id);
+        if !drafted && self.state.tickets.get(&ticket.id).is_none() {
             self.stored.insert(ticket.id.clone(), ticket.clone());
         }
         let mut ticket = ticket.clone();
@@ -928,5 +929,49 @@ mod tests {
             let told = draft.act(&taken, &Action::Comment, &said, at(20)).unwrap();
             assert!(!told.unstopped(ClockKind::Respond));
         });
+    }
+
+    #[test]
+    fn the_first_deadline_past_the_calendars_years_raises_a_low_alarm_without_a_ticket() {
+        let mut facility = Facility::new();
+        let severe = Deadlines {
+            id: "complaint-severe".into(),
+            covers: Text::default(),
+            respond: None,
+            arrive: None,
+            resolve: Some(Target::WorkingDays(5)),
+            quote: String::new(),
+            class: None,
+        };
+        facility.standard.deadlines.insert(severe.id.clone(), severe);
+        facility.does(|draft| draft.calendar(at(0)));
+        assert!(facility.state.alarms.is_empty());
+        facility.does(|draft| {
+            let report = Report {
+                standard: "complaint-severe".into(),
+                device: None,
+                severity: Severity::High,
+                summary: Text::default(),
+                reporter: None,
+                by: "Wang".into(),
+            };
+            draft.report(report, at(1)).unwrap();
+            draft.calendar(at(1));
+        });
+        let alarm = facility.state.alarms["gateway.calendar-past-its-years"].clone();
+        assert_eq!(
+            (alarm.state(), alarm.severity, alarm.ticket.as_ref()),
+            (AlarmState::ActiveUnacked, Severity::Low, None)
+        );
+        let ticket = facility.state.tickets.get("T-2026-000001").unwrap().clone();
+        facility.does(|draft| {
+            let cancel = Action::Cancel {
+                reason: "a test".into(),
+            };
+            draft.act(&ticket, &cancel, &Said::by("Li"), at(2)).unwrap();
+            draft.calendar(at(2));
+        });
+        let alarm = &facility.state.alarms["gateway.calendar-past-its-years"];
+        assert_eq!(alarm.state(), AlarmState::ReturnedUnacked);
     }
 }

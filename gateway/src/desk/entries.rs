@@ -43,7 +43,12 @@ pub fn ticket_digest(ticket: &Ticket) -> Hash {
 fn of_step(ticket: &Ticket, step: &Step, now: Timestamp) -> Entry {
     let mut body = json!({ "by": step.by, "note": step.note });
     if let (Some(told), Some(body)) = (&step.told, body.as_object_mut()) {
-        body.insert("told".to_owned(), serde_json::to_value(told).unwrap_or_default());
+        let mut told = serde_json::to_value(told).unwrap_or_default();
+        // Whoever was told on a reported ticket may be the reporter, and the journal is for good.
+        if let Some(told) = told.as_object_mut().filter(|_| ticket.reporter.is_some()) {
+            told.remove("whom");
+        }
+        body.insert("told".to_owned(), told);
     }
     if step.at != now
         && let Some(body) = body.as_object_mut()
@@ -81,4 +86,117 @@ pub(super) fn of_alarm(before: Option<&Alarm>, after: &Alarm, now: Timestamp) ->
         "ticket": after.ticket,
     });
     (from != to).then(|| Entry::new(now, format!("alarm.{to}"), &after.id, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alarms::Phase;
+    use crate::tickets::{Action, Opening, Origin, Said, Told, Witness};
+    use model::{Deadlines, Severity, Text};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + seconds).unwrap()
+    }
+
+    fn alarm() -> Alarm {
+        Alarm {
+            id: "fire-main-1.low".into(),
+            rule: "low".into(),
+            device: Some("fire-main-1".into()),
+            class: Some("fire_water".into()),
+            severity: Severity::Critical,
+            phase: Phase::Active,
+            known: true,
+            acknowledged: false,
+            latched: false,
+            since: at(0),
+            summary: Text::default(),
+            ticket: None,
+            shelved: None,
+            out_of_service: None,
+        }
+    }
+
+    fn reported() -> Ticket {
+        let row = Deadlines {
+            id: "elevator".into(),
+            covers: Text::default(),
+            respond: Some(model::Target::Hours(4)),
+            arrive: None,
+            resolve: None,
+            quote: String::new(),
+            class: None,
+        };
+        let opening = Opening {
+            number: 7,
+            year: 2026,
+            device: None,
+            alarm: None,
+            origin: Origin::Person,
+            severity: Severity::High,
+            summary: Text::default(),
+            reporter: Some("Zhang 13800000000".into()),
+            previous: None,
+            by: "Wang".into(),
+        };
+        Ticket::open(opening, &row, at(0))
+    }
+
+    #[test]
+    fn an_alarm_has_a_record_when_it_shows_another_state_and_only_then() {
+        let raised = of_alarm(None, &alarm(), at(10)).unwrap();
+        assert_eq!(
+            (raised.kind.as_str(), raised.subject.as_str()),
+            ("alarm.active_unacked", "fire-main-1.low")
+        );
+        let mut seen = alarm();
+        assert_eq!(of_alarm(Some(&alarm()), &seen, at(11)), None);
+        seen.acknowledged = true;
+        let entry = of_alarm(Some(&alarm()), &seen, at(12)).unwrap();
+        assert_eq!(
+            (entry.kind.as_str(), entry.body["from"].as_str()),
+            ("alarm.active_acked", Some("active_unacked"))
+        );
+    }
+
+    #[test]
+    fn a_ticket_has_a_record_for_each_new_step_and_the_last_one_has_its_digest() {
+        let before = reported();
+        let mut after = before.clone();
+        for action in [Action::Accept, Action::Arrive] {
+            after
+                .act(&action, &Said::by("Li"), Witness::None, at(20))
+                .unwrap();
+        }
+        let entries = of_ticket(Some(&before), &after, at(20));
+        let kinds: Vec<&str> = entries.iter().map(|entry| entry.kind.as_str()).collect();
+        assert_eq!(kinds, ["ticket.accepted", "ticket.arrived"]);
+        let digest = ticket_digest(&after).to_string();
+        assert_eq!(entries[1].body["ticket_sha256"], digest.as_str());
+        assert_eq!(of_ticket(Some(&after), &after, at(21)), []);
+    }
+
+    #[test]
+    fn who_was_told_on_a_reported_ticket_is_not_in_the_journal_but_its_digest_holds_it() {
+        let before = reported();
+        let told = |whom: &str| {
+            let mut ticket = before.clone();
+            let mut said = Said::by("Li");
+            said.told = Some(Told {
+                whom: whom.into(),
+                what: "on the way".into(),
+                at: at(5),
+            });
+            ticket.act(&Action::Comment, &said, Witness::None, at(6)).unwrap();
+            ticket
+        };
+        let entries = of_ticket(Some(&before), &told("Zhang 13800000000"), at(6));
+        let record = crate::journal::canonical(&entries[0].body);
+        assert!(
+            record.contains("on the way") && !record.contains("1380000"),
+            "{record}"
+        );
+        assert_ne!(ticket_digest(&told("Zhang")), ticket_digest(&told("Zhao")));
+    }
 }

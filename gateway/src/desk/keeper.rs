@@ -16,6 +16,7 @@ use rules::{Judge, Judgement, RuleIndex, Rules, Verdict};
 use tokio::sync::{Notify, broadcast};
 use tracing::{error, info, warn};
 
+use super::calendar;
 use super::command::{AlarmAct, Answer, Command, Denied};
 use super::draft::{Change, Draft, State, Subject, Watch};
 use super::handle::{Changed, DeskHandle, Heard};
@@ -298,6 +299,7 @@ impl Keeper {
             });
         }
         draft.clocks(now);
+        draft.calendar(now);
         let today = self.desk.calendar.day_of(now);
         if self.planned_until != Some(today) {
             draft.planned(now);
@@ -313,13 +315,25 @@ impl Keeper {
         }
         if change.is_empty() {
             self.unwritten.clear();
-            self.planned_until = Some(today);
+            self.begin_day(today, now);
             return;
         }
         if self.write(&change).is_ok() {
             self.unwritten.clear();
-            self.planned_until = Some(today);
+            self.begin_day(today, now);
             histogram!("facility_desk_seconds").record(started.elapsed());
+        }
+    }
+
+    /// What is done once a day, when the day's planned work has its tickets.
+    fn begin_day(&mut self, today: Date, now: Timestamp) {
+        if self.planned_until == Some(today) {
+            return;
+        }
+        self.planned_until = Some(today);
+        self.state.tickets.forget_old(now);
+        if let Some(last) = self.desk.calendar.runs_out(today) {
+            warn!("{}", calendar::warning(last).en);
         }
     }
 
@@ -613,6 +627,8 @@ fn rule_broken(rule: &str) -> Watch {
 
 fn watches(rules: &Rules) -> HashMap<String, (Option<RuleIndex>, Watch)> {
     let mut watches = HashMap::new();
+    let calendar = calendar::watch();
+    watches.insert(calendar.rule.clone(), (None, calendar));
     for (index, rule) in rules.iter() {
         let delay = |delay: Duration| SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
         let watch = Watch {

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::draft::{Change, Draft, Report, State, Subject, Watch};
 use crate::alarms::{AlarmState, Delays, Level};
 use crate::journal::{Follower, Head, Record};
+use crate::store::{Records, RecordsReader};
 use crate::test_site::one_fire_main;
 use crate::tickets::{
     Action, ClockKind, ClockState, Said, StoppedBy, Ticket, TicketBook, TicketState, Told, WorkCalendar,
@@ -112,6 +113,8 @@ struct Facility {
     missed: HashMap<(String, ClockKind, usize), Timestamp>,
     head: Head,
     follower: Follower,
+    /// The store, in the test that has one.
+    stored: Option<(tempfile::TempDir, Records)>,
 }
 
 impl Facility {
@@ -125,6 +128,16 @@ impl Facility {
             missed: HashMap::new(),
             head: Head::default(),
             follower: Follower::default(),
+            stored: None,
+        }
+    }
+
+    fn with_a_store() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let records = Records::open(data.path()).unwrap();
+        Self {
+            stored: Some((data, records)),
+            ..Self::new()
         }
     }
 
@@ -134,6 +147,9 @@ impl Facility {
         draft.clocks(self.now);
         let change = draft.finish(self.now);
         self.check(&change);
+        if let Some((_, records)) = self.stored.as_mut().filter(|_| change.must_be_written()) {
+            records.commit(&change).unwrap();
+        }
         self.state.apply(&change);
     }
 
@@ -196,6 +212,19 @@ impl Facility {
 
     /// Everything that is kept is written as it is stored, and read again.
     fn restarts(&mut self) {
+        if let Some((data, records)) = self.stored.take() {
+            drop(records);
+            let records = Records::open(data.path()).unwrap();
+            let kept = records.kept(self.now).unwrap();
+            for ticket in &kept.tickets {
+                assert_eq!(
+                    Some(ticket),
+                    self.all.get(&ticket.id),
+                    "a ticket is stored as it was"
+                );
+            }
+            self.stored = Some((data, records));
+        }
         let tickets = self.all.values().map(|ticket| {
             let body = serde_json::to_string(ticket).unwrap();
             let read: Ticket = serde_json::from_str(&body).unwrap();
@@ -265,6 +294,12 @@ impl Facility {
                     ticket.id
                 );
                 let waits = ticket.state == TicketState::Waiting && clock.kind == ClockKind::Resolve;
+                let runs = stand.stopped.is_none();
+                assert!(
+                    !(waits && runs) || clock.is_paused(),
+                    "{}: it waits, and its clock does not",
+                    ticket.id
+                );
                 assert!(
                     !clock.is_paused() || waits,
                     "{}: a clock waits and its ticket does not",
@@ -315,6 +350,32 @@ proptest! {
         let mut facility = Facility::new();
         for happens in story {
             facility.happens(happens);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if std::env::var_os("SOAK").is_some() { 500 } else { 4 },
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn whatever_happens_the_store_has_it_all_and_its_journal_holds(
+        story in proptest::collection::vec(happens(), 1..60),
+    ) {
+        let mut facility = Facility::with_a_store();
+        for happens in story {
+            facility.happens(happens);
+        }
+        facility.happens(Happens::Restarts);
+        let (data, _records) = facility.stored.take().unwrap();
+        let reader = RecordsReader::open(data.path()).unwrap();
+        let verified = reader.verify_journal(Some(facility.head.hash)).unwrap();
+        prop_assert_eq!(verified.head, facility.head);
+        prop_assert_eq!(verified.tickets, facility.all.len() as u64);
+        for ticket in reader.tickets(None, 1_000).unwrap() {
+            prop_assert_eq!(Some(&ticket), facility.all.get(&ticket.id));
         }
     }
 }

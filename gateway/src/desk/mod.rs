@@ -3,6 +3,7 @@
 //! [`Draft`] works out what should change and is pure; `keeper` hears batches, time and people, writes each change in one
 //! transaction, and only then lets it be seen. [`DeskHandle`] is the way in.
 
+mod calendar;
 mod command;
 mod draft;
 mod entries;
@@ -13,6 +14,7 @@ mod life_tests;
 mod own;
 mod state;
 
+pub use calendar::warning as calendar_warning;
 pub use command::{AlarmAct, Answer, Command, Denied};
 pub use draft::{Change, Draft, Report, State, Subject, Watch};
 pub use entries::ticket_digest;

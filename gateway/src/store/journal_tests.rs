@@ -298,3 +298,42 @@ fn tickets_from_before_there_was_a_journal_are_taken_into_it() {
     let verified = verify(data.path()).unwrap();
     assert_eq!((verified.head.records, verified.tickets), (2, 2));
 }
+
+#[test]
+fn a_ticket_that_is_opened_and_taken_in_one_change_has_a_record_for_each_step() {
+    let mut desk = Desk::new();
+    let report = Report {
+        standard: "power".into(),
+        device: None,
+        severity: Severity::High,
+        summary: Text::new("停电", "No power"),
+        reporter: None,
+        by: "Wang".into(),
+    };
+    let change = desk.drafted(at(0), |draft| {
+        let ticket = draft.report(report, at(0)).unwrap();
+        let ticket = draft
+            .act(&ticket, &Action::Accept, &Said::by("Li"), at(1))
+            .unwrap();
+        draft
+            .act(&ticket, &Action::Arrive, &Said::by("Li"), at(2))
+            .unwrap();
+    });
+    desk.writes(&change);
+    let verified = verify(desk.data.path()).unwrap();
+    assert_eq!((verified.head.records, verified.tickets), (3, 1));
+}
+
+#[test]
+fn a_list_has_each_ticket_with_its_own_steps_newest_first() {
+    let desk = Desk::with_two_tickets();
+    let reader = RecordsReader::open(desk.data.path()).unwrap();
+    let listed = reader.tickets(None, 10).unwrap();
+    let one_by_one: Vec<Ticket> = ["T-2026-000002", "T-2026-000001"]
+        .into_iter()
+        .map(|id| reader.ticket(id).unwrap().unwrap())
+        .collect();
+    assert_eq!(listed, one_by_one);
+    assert_eq!(listed[0].steps.len(), 3);
+    assert_eq!(reader.tickets(Some(2), 10).unwrap(), one_by_one[1..]);
+}

@@ -22,6 +22,10 @@ const STEPS: &[&str] = &[
     include_str!("migrations/records_3.sql"),
 ];
 
+/// After so many pages the log is worked into the file (16 MiB). SQLite's own 1,000 are reached by every hundredth change or so,
+/// and that one person would wait for it.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
 /// The writer of `records.db`.
 pub struct Records {
     pub(super) database: Database,
@@ -61,6 +65,9 @@ impl Records {
             database: Database::open(&path, Durability::Full, STEPS)?,
             path,
         };
+        records
+            .database
+            .run(|connection| connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES))?;
         records.adopt()?;
         Ok(records)
     }
@@ -344,10 +351,33 @@ impl RecordsReader {
             "a ticket",
             params![before, limit],
         )?;
-        tickets
-            .into_iter()
-            .map(|ticket| with_its_steps(&self.database, ticket))
-            .collect()
+        self.with_their_steps(tickets)
+    }
+
+    /// Tickets whose numbers follow each other downwards, with their steps: one query for all, since a list of a thousand would
+    /// otherwise ask a thousand times.
+    fn with_their_steps(&self, mut tickets: Vec<Ticket>) -> Result<Vec<Ticket>, StoreError> {
+        let (Some(newest), Some(oldest)) = (tickets.first().map(number), tickets.last().map(number)) else {
+            return Ok(tickets);
+        };
+        let steps: Vec<(i64, Step)> = self.database.run(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT at, by, what, note, told, ticket FROM steps WHERE ticket BETWEEN ?1 AND ?2
+                     ORDER BY ticket DESC, number",
+                )?
+                .query_map(params![oldest, newest], |row| Ok((row.get(5)?, step(row)?)))?
+                .collect()
+        })?;
+        let mut steps = steps.into_iter().peekable();
+        for ticket in &mut tickets {
+            let wanted = number(ticket);
+            while steps.next_if(|(of, _)| *of > wanted).is_some() {}
+            while let Some((_, step)) = steps.next_if(|(of, _)| *of == wanted) {
+                ticket.steps.push(step);
+            }
+        }
+        Ok(tickets)
     }
 
     /// One ticket with its steps.

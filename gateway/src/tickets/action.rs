@@ -112,7 +112,7 @@ pub enum Refusal {
     },
     /// There is no running resolve clock to pause.
     #[error(
-        "the standard's row {standard} has no resolve clock that runs, and only that one waits for parts"
+        "only a resolve clock that runs waits for parts, and never planned work's: this ticket ({standard}) has none"
     )]
     NothingToPause {
         /// The row.

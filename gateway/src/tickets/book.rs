@@ -81,6 +81,12 @@ impl TicketBook {
         self.newest_of_alarm.retain(|_, id| tickets.contains_key(id));
     }
 
+    /// The tickets that are not ended.
+    pub fn running(&self) -> impl Iterator<Item = &Ticket> {
+        let tickets = self.tickets.values().map(Arc::as_ref);
+        tickets.filter(|ticket| !ticket.state.is_ended())
+    }
+
     /// The clocks that have run out and that nobody was told of: the ticket's id and the clock.
     pub fn ran_out(&self, now: Timestamp, calendar: &WorkCalendar) -> Vec<(String, ClockKind)> {
         let mut ran_out: Vec<_> = self
@@ -109,6 +115,13 @@ impl TicketBook {
 }
 
 impl Ticket {
+    /// Whether a clock that runs counts days past the loaded calendar years.
+    pub fn is_provisional(&self, now: Timestamp, calendar: &WorkCalendar) -> bool {
+        let running = self.clocks.iter().filter(|_| !self.state.is_ended());
+        let mut running = running.filter(|clock| clock.counts_days() && clock.is_unstopped());
+        running.any(|clock| clock.stand(now, calendar).is_some_and(|stand| stand.provisional))
+    }
+
     /// The clocks that run and of which nobody was told that they ran out, with when they do.
     pub fn unannounced(
         &self,

@@ -5,6 +5,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::{Calendar, DayKind};
 
+/// So many days before the loaded years end people are warned.
+const WARNS_DAYS: i32 = 60;
+
 /// The site's working days.
 #[derive(Clone, Debug)]
 pub struct WorkCalendar {
@@ -64,6 +67,15 @@ impl WorkCalendar {
             Some(kind) => *kind == DayKind::Working,
             None => day.weekday().to_monday_one_offset() <= 5,
         }
+    }
+
+    /// The last day of the loaded years, when it is less than sixty days away or past (the service standard, "Deadlines"): then
+    /// people are to load the next year.
+    pub fn runs_out(&self, today: Date) -> Option<Date> {
+        let last_year = self.days.years.last().copied().unwrap_or(i16::MIN);
+        let last = Date::new(last_year, 12, 31).ok()?;
+        let left = last - today;
+        (left.get_days() < WARNS_DAYS).then_some(last)
     }
 
     /// 24:00 of a day; the end of time for the last day that there is.
@@ -141,6 +153,15 @@ mod tests {
             china().due(filed, 5, [pause].into_iter()).0,
             shanghai("2026-03-12T00:00:00")
         );
+    }
+
+    #[test]
+    fn people_are_warned_in_the_last_sixty_days_of_the_loaded_years() {
+        let runs_out = |day: &str| china().runs_out(day.parse().unwrap());
+        let last = Date::new(2026, 12, 31).unwrap();
+        assert_eq!(runs_out("2026-11-01"), None);
+        assert_eq!(runs_out("2026-11-02"), Some(last));
+        assert_eq!(runs_out("2027-05-01"), Some(last));
     }
 
     #[test]

@@ -241,6 +241,16 @@ impl Clock {
         runs.iter().map(|run| run.stand(now, calendar)).collect()
     }
 
+    /// Whether it was ever promised in working days; others need no calendar.
+    pub fn counts_days(&self) -> bool {
+        self.events.iter().any(|event| match event {
+            ClockEvent::Started { target, .. } | ClockEvent::Retargeted { target, .. } => {
+                matches!(target, Target::WorkingDays(_))
+            }
+            _ => false,
+        })
+    }
+
     /// How many times it was started: the number of its present run.
     pub fn runs(&self) -> usize {
         self.events

@@ -108,6 +108,10 @@ impl Ticket {
         if !was_done {
             self.state = state;
         }
+        if self.state == TicketState::Waiting {
+            // The parts are still to come, and the owners know: the new run waits from its start.
+            self.each_clock(ClockKind::Resolve, |clock| clock.pause(at));
+        }
         // Only a ticket that was done is reopened; on one that is being worked on, the stopped clocks alone begin anew.
         let what = if was_done { "reopened" } else { "started_anew" };
         self.step(at, GATEWAY, what, None);

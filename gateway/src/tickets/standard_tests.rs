@@ -205,3 +205,24 @@ fn a_closed_ticket_takes_its_fault_back_for_twenty_four_hours_and_not_a_second_m
     assert!(ticket.takes_back(day));
     assert!(!ticket.takes_back(day + SignedDuration::from_secs(1)));
 }
+
+/// The page about tickets says the same as the data.
+#[test]
+fn the_page_about_tickets_has_every_row_with_its_numbers_and_its_quote() {
+    let page = include_str!("../../../docs/tickets.md");
+    let Promised { standard, .. } = promised();
+    let shown = |target: Option<Target>| target.map_or("–".to_owned(), |target| target.to_string());
+    for row in standard.deadlines.values() {
+        let clocks = [row.respond, row.arrive, row.resolve].map(shown);
+        let line = format!("| `{}` | {} | {} |", row.id, clocks.join(" | "), row.quote);
+        assert!(page.contains(&line), "{line}");
+    }
+    for file in model::bundled_standard()
+        .iter()
+        .filter(|file| file.path == "planned.toml")
+    {
+        for quote in file.text.lines().filter_map(|line| line.strip_prefix("quote = ")) {
+            assert!(page.contains(quote.trim_matches('"')), "{quote}");
+        }
+    }
+}

@@ -47,7 +47,10 @@ pub(super) fn read_own(text: &str, mut standard: Standard) -> (Standard, Vec<Fau
         if let Some(own) = root.table("deadlines", |table| rows(table, &standard.deadlines)) {
             standard.deadlines.extend(own);
         }
-        root.table("calendar", |table| named_days(table, &mut standard.calendar));
+        root.table("calendar", |table| {
+            own_years(table, &mut standard.calendar);
+            named_days(table, &mut standard.calendar);
+        });
     });
     (standard, faults)
 }
@@ -133,6 +136,24 @@ fn year(root: &Table<'_>, calendar: &mut Calendar) {
         .extend(year.and_then(|given| i16::try_from(given.value).ok()));
     root.string("source");
     named_days(root, calendar);
+}
+
+/// `years = [2027]`: the years that the site's own days complete. Without it a year counts as not loaded, whatever it names.
+fn own_years(table: &Table<'_>, calendar: &mut Calendar) {
+    let Some(given) = table.array("years") else { return };
+    for item in given.value {
+        let year = item.whole().filter(|year| (2_000..=2_200).contains(year));
+        match year.and_then(|year| i16::try_from(year).ok()) {
+            Some(year) if calendar.years.contains(&year) => {}
+            Some(year) => calendar.years.push(year),
+            None => table.fault_of(
+                "years",
+                item.spot,
+                "write years as whole numbers: `years = [2027]`",
+            ),
+        }
+    }
+    calendar.years.sort_unstable();
 }
 
 /// `[[off]]` with `from` and `to`, both included, and `[[make_up]]` with `date`.

@@ -99,3 +99,20 @@ fn a_site_names_days_of_its_own() {
         ],
     );
 }
+
+#[test]
+fn a_site_can_load_a_year_of_its_own() {
+    let own = "[calendar]\nyears = [2027]\noff = [{ name = { zh = \"元旦\", en = \"New Year\" }, from = \"2027-01-01\", to = \"2027-01-03\" }]\n";
+    let mut folder = small_site();
+    folder.set_text("standard.toml", own);
+    let loading = load(&folder, []);
+    assert_eq!(told(&loading), Vec::<String>::new());
+    let calendar = loading.site.standard.calendar;
+    assert_eq!(calendar.years, [2026, 2027]);
+    assert!(calendar.days.contains_key(&jiff::civil::date(2027, 1, 3)));
+    folder.set_text("standard.toml", "[calendar]\nyears = [\"2027\"]\n");
+    assert_eq!(
+        told(&load(&folder, [])),
+        ["standard.toml:2:10: `calendar.years`: write years as whole numbers: `years = [2027]`"]
+    );
+}
