@@ -80,6 +80,8 @@ pub struct Keeper {
     planned_until: Option<Date>,
     /// When it was last written that the gateway is looking.
     beat: sight::Beat,
+    /// When the ladder of escalation was looked at last.
+    escalated_at: Option<Timestamp>,
 }
 
 impl Keeper {
@@ -120,6 +122,7 @@ impl Keeper {
                 ..State::default()
             },
             planned_until: None,
+            escalated_at: None,
             subjects: subjects.collect(),
             watches,
             devices,
@@ -304,7 +307,12 @@ impl Keeper {
         if self.planned_until != Some(today) {
             draft.planned(now);
         }
-        draft.escalate(now);
+        // Once a second is soon enough for the ladder, which looks at every open ticket, and not with every batch of samples.
+        let soon = |last: Timestamp| now.duration_since(last).unsigned_abs() < LOOK_UP;
+        if !self.escalated_at.is_some_and(soon) {
+            draft.escalate(now);
+            self.escalated_at = Some(now);
+        }
         let change = draft.finish(now);
         for complaint in self.judge.complaints() {
             counter!("facility_rule_summary_failures_total").increment(1);

@@ -46,9 +46,7 @@ impl Evidence {
             spans: records.conditions(from, to)?,
             runs: records.runs(from, to)?,
             watched: counted.map(|(_, about)| about.device).collect(),
-            journal_head: Some(records.journal_head()?)
-                .filter(|head| head.records > 0)
-                .map(|head| head.hash.to_string()),
+            journal_head: Some(records.journal_head()?.hash.to_string()),
         })
     }
 

@@ -19,15 +19,19 @@ impl Keeper {
             &self.desk.calendar,
             now,
         );
+        let head = self.desk.records.journal_head().map_err(not_stored)?;
         let written = Written {
             by,
             note,
             open,
-            journal_head: None,
+            journal_head: Some(head.hash.to_string()),
         };
-        let by = written.by.clone();
-        let number = self.desk.records.add_handover(now, written).map_err(not_stored)?;
-        info!(number, by, "a shift hands over");
+        let number = self
+            .desk
+            .records
+            .add_handover(now, &written)
+            .map_err(not_stored)?;
+        info!(number, by = written.by, "a shift hands over");
         self.handover(number)
             .map(|handover| Answer::Handover(Box::new(handover)))
     }
