@@ -86,6 +86,7 @@ fn profile(id: &str, points: &[(&str, DataType)]) -> Arc<Profile> {
         class: Class("pumps".into()),
         name: Text::default(),
         modbus: model::ModbusLimits::default(),
+        mqtt: model::MqttForm::default(),
         points: points.collect(),
     })
 }
@@ -119,6 +120,7 @@ fn standard() -> Standard {
     Standard {
         deadlines: BTreeMap::from([(row.id.clone(), row)]),
         calendar: Calendar::default(),
+        ..Standard::default()
     }
 }
 
