@@ -78,11 +78,10 @@ pub struct Keeper {
     rules_seconds: Histogram,
     /// The day whose planned work has its tickets.
     planned_until: Option<Date>,
+    /// When it was last written that the gateway is looking.
+    beat: sight::Beat,
     /// When the ladder of escalation was looked at last.
     escalated_at: Option<Timestamp>,
-    /// When the present run began, and when it was last written that it goes on.
-    run_since: Timestamp,
-    seen_at: Timestamp,
 }
 
 impl Keeper {
@@ -133,8 +132,7 @@ impl Keeper {
             own: BTreeMap::new(),
             failing: false,
             rules_seconds: histogram!("facility_rules_seconds"),
-            run_since: now,
-            seen_at: now,
+            beat: sight::Beat::begun(now),
             desk,
         };
         alarms.into_iter().for_each(|alarm| keeper.take_up(alarm));

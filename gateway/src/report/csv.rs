@@ -29,6 +29,7 @@ pub fn csv(report: &Report) -> String {
         ("done", &report.planned.done),
         ("late", &report.planned.late),
         ("open", &report.planned.open),
+        ("made_up", &report.planned.made_up),
     ];
     for (figure, value) in planned {
         table.figure(["planned", "all", "", figure], value);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -64,7 +64,7 @@ impl Outcome {
     }
 }
 
-/// The runs that began in a period, of all tickets, as they stand at `now`.
+/// The runs that began in a period, and those of planned work that was due in it, of all tickets, as they stand at `now`.
 pub fn clock_runs<'ticket>(
     tickets: &'ticket [Ticket],
     (from, to): (Timestamp, Timestamp),
@@ -78,7 +78,16 @@ pub fn clock_runs<'ticket>(
             let Some(stand) = run.stand(now, calendar) else {
                 continue;
             };
-            if stand.started_at < from || stand.started_at >= to {
+            let counts_at = if ticket.standard == PLANNED {
+                // Its due midnight is the first moment of the day after.
+                stand
+                    .due
+                    .saturating_sub(SignedDuration::from_secs(1))
+                    .unwrap_or(stand.due)
+            } else {
+                stand.started_at
+            };
+            if counts_at < from || counts_at >= to {
                 continue;
             }
             let pauses = pauses(&run);

@@ -10,9 +10,12 @@ mod deadlines;
 mod evidence;
 mod figure;
 mod html;
+mod lists;
 mod period;
 mod places;
 mod repairs;
+#[cfg(test)]
+mod report_tests;
 mod stretches;
 mod subsystems;
 mod targets;
@@ -21,7 +24,6 @@ pub(crate) mod testing;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use model::Site;
 use serde::Serialize;
@@ -32,16 +34,18 @@ pub use deadlines::{Tally, holder};
 pub use evidence::Evidence;
 pub use figure::{Figure, Mean};
 pub use html::{escaped, html};
+pub use lists::{MissedClock, PausedClock, WordStop};
 pub use period::Period;
 pub use repairs::Repairs;
 pub use subsystems::{DayView, DeviceAvailability, DurationsView, OutageView, Subsystem};
 
 use self::deadlines::{ClockRun, Outcome, clock_runs, tallies};
+use self::lists::{missed, on_word, paused};
 use self::places::Places;
 use self::repairs::{Failure, failures, grouped};
 use self::subsystems::{Seen, subsystems};
 use self::targets::Targets;
-use crate::tickets::{Step, StoppedBy, WorkCalendar};
+use crate::tickets::WorkCalendar;
 use crate::view::{TextView, rfc3339};
 
 /// So many devices are named as the worst.
@@ -68,7 +72,7 @@ pub struct Report {
     pub journal_head: Option<String>,
     /// Every deadline that began in the period.
     pub deadlines: Deadlines,
-    /// Planned work that was to begin in the period.
+    /// Planned work that was due in the period.
     pub planned: Planned,
     /// How much of the time each subsystem worked.
     pub availability: Vec<Subsystem>,
@@ -93,6 +97,8 @@ pub struct Planned {
     pub late: Figure,
     /// Not done, and its day has not passed.
     pub open: Figure,
+    /// Runs that were missed before, and that these tickets make up for.
+    pub made_up: Figure,
 }
 
 impl Planned {
@@ -107,6 +113,8 @@ impl Planned {
                 }
             };
             figure.add(&run.ticket.id);
+            let missed = run.ticket.planned.as_ref().map_or(0, |planned| planned.missed);
+            (0..missed).for_each(|_| planned.made_up.add(&run.ticket.id));
         }
         planned
     }
@@ -175,65 +183,6 @@ pub struct WorstDevice {
     pub unavailable_hours: f64,
     /// Hours that nobody knows of.
     pub unknown_hours: f64,
-}
-
-/// A deadline that ran out.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct MissedClock {
-    /// The ticket.
-    pub ticket: String,
-    /// What it is about.
-    pub summary: TextView,
-    /// Its row of the standard.
-    pub standard: String,
-    /// `respond`, `arrive` or `resolve`.
-    pub clock: &'static str,
-    /// What was promised.
-    pub target: String,
-    /// By when.
-    pub due: String,
-    /// When it stopped; null while it is overdue.
-    pub stopped_at: Option<String>,
-    /// How late, up to now while it is overdue.
-    pub late_hours: f64,
-    /// Who had the ticket when it ran out; null if nobody.
-    pub person: Option<String>,
-}
-
-/// A clock that waited for parts.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct PausedClock {
-    /// The ticket.
-    pub ticket: String,
-    /// Which clock.
-    pub clock: &'static str,
-    /// From when.
-    pub from: String,
-    /// Until when; null while it waits.
-    pub to: Option<String>,
-    /// How long, up to now while it waits.
-    pub hours: f64,
-    /// Who put it to wait.
-    pub by: Option<String>,
-    /// Which parts, and what was told to whom and when.
-    pub notice: Option<String>,
-}
-
-/// A clock that stopped on a person's word, while the telemetry did not show it.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct WordStop {
-    /// The ticket.
-    pub ticket: String,
-    /// Which clock.
-    pub clock: &'static str,
-    /// When.
-    pub at: String,
-    /// Whose word.
-    pub by: String,
-    /// Why.
-    pub reason: Option<String>,
-    /// Whether it was in time.
-    pub in_time: bool,
 }
 
 impl Report {
@@ -388,75 +337,6 @@ fn worst(failures: &[Failure<'_>], availability: &[Subsystem]) -> Vec<WorstDevic
     worst
 }
 
-fn missed(runs: &[ClockRun<'_>], calendar: &WorkCalendar, now: Timestamp) -> Vec<MissedClock> {
-    let zone = calendar.timezone();
-    let runs = runs.iter().filter(|run| run.outcome == Outcome::Missed);
-    let mut missed: Vec<_> = runs
-        .map(|run| {
-            let stopped_at = run.stand.stopped.as_ref().map(|(at, _)| *at);
-            MissedClock {
-                ticket: run.ticket.id.clone(),
-                summary: (&run.ticket.summary).into(),
-                standard: run.ticket.standard.clone(),
-                clock: run.kind.name(),
-                target: run.stand.target.to_string(),
-                due: rfc3339(run.stand.due, zone),
-                late_hours: hours(stopped_at.unwrap_or(now).duration_since(run.stand.due)),
-                stopped_at: stopped_at.map(|at| rfc3339(at, zone)),
-                person: run.person.clone(),
-            }
-        })
-        .collect();
-    missed.sort_by(|left, right| (&left.due, &left.ticket).cmp(&(&right.due, &right.ticket)));
-    missed
-}
-
-fn paused(runs: &[ClockRun<'_>], calendar: &WorkCalendar, now: Timestamp) -> Vec<PausedClock> {
-    let zone = calendar.timezone();
-    let mut paused = Vec::new();
-    for run in runs {
-        for (from, to) in &run.pauses {
-            let step = run
-                .ticket
-                .steps
-                .iter()
-                .find(|step| step.what == "waiting" && step.at == *from);
-            paused.push(PausedClock {
-                ticket: run.ticket.id.clone(),
-                clock: run.kind.name(),
-                from: rfc3339(*from, zone),
-                to: to.map(|to| rfc3339(to, zone)),
-                hours: hours(to.unwrap_or(now).duration_since(*from)),
-                by: step.map(|step| step.by.clone()),
-                notice: step.map(|step| notice_of(step, zone)),
-            });
-        }
-    }
-    paused
-}
-
-fn on_word(runs: &[ClockRun<'_>], calendar: &WorkCalendar) -> Vec<WordStop> {
-    let stops = runs.iter().filter_map(|run| {
-        let Some((at, StoppedBy::Word(by))) = &run.stand.stopped else {
-            return None;
-        };
-        let resolved = run
-            .ticket
-            .steps
-            .iter()
-            .find(|step| step.what == "resolved" && step.at == *at);
-        Some(WordStop {
-            ticket: run.ticket.id.clone(),
-            clock: run.kind.name(),
-            at: rfc3339(*at, calendar.timezone()),
-            by: by.clone(),
-            reason: resolved.and_then(|step| step.note.clone()),
-            in_time: run.outcome == Outcome::OnWord,
-        })
-    });
-    stops.collect()
-}
-
 /// Every ticket that a report names, for whoever follows its figures.
 pub fn tickets_of(report: &Report) -> BTreeSet<&str> {
     let tally = &report.deadlines.all;
@@ -477,155 +357,4 @@ pub fn tickets_of(report: &Report) -> BTreeSet<&str> {
 
 fn hours(duration: SignedDuration) -> f64 {
     duration.as_secs_f64() / 3600.0
-}
-
-/// What a pause waits for, and what was told to whom of it.
-fn notice_of(step: &Step, zone: &TimeZone) -> String {
-    let parts = step.note.clone().unwrap_or_default();
-    match &step.told {
-        Some(told) => format!(
-            "{parts}; told {} at {}: {}",
-            told.whom,
-            rfc3339(told.at, zone),
-            told.what
-        ),
-        None => parts,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::testing::{acts, at, opened, site};
-    use super::*;
-    use crate::tickets::{Action, Told, Witness};
-
-    /// November of a site with one fire main: one ticket in time, one late, one that waited for parts, one on a person's word.
-    fn report() -> Report {
-        let mut met = opened(1, 0);
-        acts(&mut met, Action::Arrive, "Li", Witness::Active, 600);
-        met.returned_to_normal(at(900));
-        let mut late = opened(2, 10_000);
-        acts(&mut late, Action::Accept, "Wang", Witness::Active, 10_100);
-        acts(&mut late, Action::Arrive, "Wang", Witness::Active, 12_000);
-        let mut waited = opened(3, 20_000);
-        acts(&mut waited, Action::Arrive, "Li", Witness::Active, 20_100);
-        let wait = Action::Wait {
-            parts: "<seal>".into(),
-            told: Told {
-                whom: "owners".into(),
-                what: "a day".into(),
-                at: at(20_200),
-            },
-        };
-        acts(&mut waited, wait, "Li", Witness::Active, 20_200);
-        acts(&mut waited, Action::Resume, "Li", Witness::Active, 30_200);
-        waited.returned_to_normal(at(30_300));
-        let mut word = opened(4, 40_000);
-        acts(&mut word, Action::Arrive, "Li", Witness::Active, 40_100);
-        let reason = Some("the gauge is right".to_owned());
-        acts(
-            &mut word,
-            Action::Resolve { reason },
-            "Li",
-            Witness::Active,
-            40_200,
-        );
-        let site = site();
-        let calendar = WorkCalendar::new(site.standard.calendar.clone(), site.timezone.clone());
-        let evidence = Evidence {
-            tickets: vec![met, late, waited, word],
-            runs: vec![(at(0), at(86_400))],
-            watched: BTreeSet::from(["fire-main-1".to_owned()]),
-            ..Evidence::default()
-        };
-        let period = "2026-11".parse().unwrap();
-        Report::of(&site, &calendar, period, &evidence, at(86_400))
-    }
-
-    #[test]
-    fn every_deadline_is_counted_once_in_each_table() {
-        let deadlines = report().deadlines;
-        let counts = |tally: &Tally| {
-            [
-                tally.met.count,
-                tally.met_after_pause.count,
-                tally.on_word.count,
-                tally.missed.count,
-                tally.closed.count,
-                tally.running.count,
-            ]
-        };
-        assert_eq!(counts(&deadlines.all), [4, 1, 1, 2, 0, 0]);
-        assert_eq!(deadlines.all.kept_percent, Some(500.0 / 7.0));
-        for groups in [
-            &deadlines.by_clock,
-            &deadlines.by_class,
-            &deadlines.by_building,
-            &deadlines.by_person,
-        ] {
-            let mut sum = [0; 6];
-            for group in groups {
-                for (sum, count) in sum.iter_mut().zip(counts(&group.tally)) {
-                    *sum += count;
-                }
-            }
-            assert_eq!(sum, counts(&deadlines.all));
-        }
-        let people: Vec<_> = deadlines
-            .by_person
-            .iter()
-            .map(|group| group.key.as_str())
-            .collect();
-        assert_eq!(people, ["Li", "Wang"]);
-    }
-
-    #[test]
-    fn what_is_not_simply_kept_is_listed_with_its_reason() {
-        let report = report();
-        assert_eq!(report.missed.len(), 2);
-        assert!(
-            report
-                .missed
-                .iter()
-                .all(|missed| missed.ticket == "T-2026-000002")
-        );
-        assert_eq!(report.missed[0].person.as_deref(), Some("Wang"));
-        assert_eq!(report.missed[0].late_hours, 200.0 / 3600.0);
-        assert_eq!(report.paused.len(), 1);
-        assert_eq!(report.paused[0].hours, 10_000.0 / 3600.0);
-        let notice = report.paused[0].notice.clone().unwrap();
-        assert!(
-            notice.starts_with("<seal>; told owners at ") && notice.ends_with(": a day"),
-            "{notice}"
-        );
-        assert_eq!(report.on_word[0].reason.as_deref(), Some("the gauge is right"));
-    }
-
-    #[test]
-    fn every_ticket_behind_a_figure_is_on_the_page_and_in_the_table() {
-        let report = report();
-        let (page, table) = (html(&report), csv(&report));
-        assert_eq!(tickets_of(&report).len(), 4);
-        for ticket in tickets_of(&report) {
-            assert!(page.contains(ticket) && table.contains(ticket), "{ticket}");
-        }
-        assert!(page.contains("&lt;seal&gt;") && !page.contains("<seal>"));
-        assert!(
-            !page.contains("src=") && !page.contains("href="),
-            "the page needs nothing from elsewhere"
-        );
-        assert!(table.lines().all(|line| line.matches(',').count() >= 6));
-    }
-
-    #[test]
-    fn a_month_that_is_not_over_is_reported_as_far_as_it_has_passed() {
-        let report = report();
-        assert!(!report.complete);
-        let fire_water = &report.availability[0];
-        let durations = &fire_water.durations;
-        let passed = durations.available_hours + durations.unavailable_hours + durations.unknown_hours;
-        assert_eq!(passed, 19.0 * 24.0);
-        assert_eq!(fire_water.verdict, Some("not_proven"));
-        assert_eq!(durations.available_hours, 24.0);
-    }
 }

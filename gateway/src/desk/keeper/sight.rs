@@ -15,6 +15,9 @@ const BEAT: SignedDuration = SignedDuration::from_secs(30);
 /// A gap between two beats that is longer than this was spent not looking: a suspended machine, a clock that was set, a full disk.
 pub const LONGEST_BEAT: SignedDuration = SignedDuration::from_secs(90);
 
+/// One that cannot be written is tried again after this.
+const TRIED_AGAIN: SignedDuration = SignedDuration::from_secs(1);
+
 /// Rows of the standard that make a device unavailable whatever its class (the service standard, "Availability").
 const ROWS_OF_EVERY_CLASS: [&str; 2] = ["urgent-repair", "elevator-entrapment"];
 /// The row of classes that have none of their own.
@@ -77,32 +80,66 @@ impl Keeper {
         self.desk.records.commit(&change)?;
         self.state.conditions = conditions;
         self.state.apply(&change);
-        (self.run_since, self.seen_at) = (now, now);
+        self.beat = Beat::begun(now);
         Ok(())
     }
 
-    /// Writes twice a minute that the gateway is looking; after a gap, that it had not been.
+    /// Writes twice a minute that the gateway is looking.
     pub(super) fn beat(&mut self, now: Timestamp) {
-        let since = now.duration_since(self.seen_at);
-        if SignedDuration::ZERO <= since && since < BEAT {
-            return;
+        if self.beat.is_due(now) {
+            self.seen(now);
         }
-        if since < SignedDuration::ZERO || since > LONGEST_BEAT {
-            self.run_since = now;
-        }
-        self.seen(now);
     }
 
     /// Writes that the gateway is looking now.
     pub(super) fn seen(&mut self, now: Timestamp) {
-        // One that cannot be written is tried again at once: as a full disk lasts, what follows it becomes a gap by itself.
-        match self.desk.records.seen(self.run_since, now) {
-            Ok(()) => self.seen_at = now,
-            Err(error) if !self.failing => {
-                warn!(%error, "that the gateway is looking could not be stored; availability will show it as unknown");
+        match self.desk.records.seen(self.beat.run_since, now) {
+            Ok(()) => (self.beat.seen_at, self.beat.failing) = (now, false),
+            Err(error) => {
+                if !self.beat.failing {
+                    warn!(%error, "that the gateway is looking could not be stored; availability will show it as unknown");
+                }
+                self.beat.failing = true;
             }
-            Err(_) => {}
         }
+    }
+}
+
+/// When it was last written that the gateway is looking, and since when it has been.
+#[derive(Debug)]
+pub(super) struct Beat {
+    run_since: Timestamp,
+    seen_at: Timestamp,
+    tried_at: Timestamp,
+    failing: bool,
+}
+
+impl Beat {
+    /// A run begins, and that is written.
+    pub(super) fn begun(now: Timestamp) -> Self {
+        Self {
+            run_since: now,
+            seen_at: now,
+            tried_at: now,
+            failing: false,
+        }
+    }
+
+    /// Whether it is time to write it again: twice a minute, and while that fails every second. After a gap a new run begins.
+    fn is_due(&mut self, now: Timestamp) -> bool {
+        // A clock that was set back has passed no time, and must not stop the beat until it has caught up.
+        let is_within = |since: Timestamp, span| {
+            let passed = now.duration_since(since);
+            SignedDuration::ZERO <= passed && passed < span
+        };
+        if is_within(self.seen_at, BEAT) || (self.failing && is_within(self.tried_at, TRIED_AGAIN)) {
+            return false;
+        }
+        if !is_within(self.seen_at, LONGEST_BEAT) {
+            self.run_since = now;
+        }
+        self.tried_at = now;
+        true
     }
 }
 
@@ -135,5 +172,49 @@ mod tests {
         for (_, rule) in sight {
             assert!(counted.iter().all(|(_, about)| about.rule != rule.id));
         }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + seconds).unwrap()
+    }
+
+    /// The seconds at which a beat is due, and the run that it is in; writing works or not.
+    fn beats(beat: &mut Beat, seconds: impl IntoIterator<Item = i64>, works: bool) -> Vec<(i64, i64)> {
+        let mut beats = Vec::new();
+        for second in seconds {
+            if beat.is_due(at(second)) {
+                let run = beat.run_since.duration_since(at(0)).as_secs();
+                beats.push((second, run));
+                if works {
+                    (beat.seen_at, beat.failing) = (at(second), false);
+                } else {
+                    beat.failing = true;
+                }
+            }
+        }
+        beats
+    }
+
+    #[test]
+    fn that_the_gateway_looks_is_written_twice_a_minute() {
+        let mut beat = Beat::begun(at(0));
+        assert_eq!(beats(&mut beat, 1..100, true), [(30, 0), (60, 0), (90, 0)]);
+    }
+
+    #[test]
+    fn a_gap_and_a_clock_that_is_set_back_begin_a_new_run() {
+        let mut beat = Beat::begun(at(0));
+        assert_eq!(beats(&mut beat, [89], true), [(89, 0)]);
+        assert_eq!(beats(&mut beat, [200, 230], true), [(200, 200), (230, 200)]);
+        assert_eq!(beats(&mut beat, [100, 101, 130], true), [(100, 100), (130, 100)]);
+    }
+
+    #[test]
+    fn while_it_cannot_be_written_it_is_tried_every_second_and_a_long_while_is_a_gap() {
+        let mut beat = Beat::begun(at(0));
+        assert_eq!(beats(&mut beat, 30..33, false), [(30, 0), (31, 0), (32, 0)]);
+        assert_eq!(beats(&mut beat, [33], true), [(33, 0)]);
+        assert_eq!(beats(&mut beat, 34..200, false).len(), 137);
+        assert_eq!(beats(&mut beat, [200], true), [(200, 200)]);
     }
 }

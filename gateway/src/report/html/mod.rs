@@ -1,6 +1,7 @@
 //! A report as one printable page in Chinese and English: self-contained, calm, and with the tickets behind every figure.
 
 mod chart;
+mod lists;
 mod tables;
 
 use super::{Period, Report, Subsystem};
@@ -20,10 +21,10 @@ pub fn html(report: &Report) -> String {
         keys(report),
         tables::availability(report, days),
         tables::deadlines(report),
-        tables::planned(report),
-        tables::missed(report),
-        tables::paused(report),
-        tables::on_word(report),
+        lists::planned(report),
+        lists::missed(report),
+        lists::paused(report),
+        lists::on_word(report),
         tables::repairs(report),
         tables::worst(report),
         tables::behind(report),

@@ -115,7 +115,7 @@ pub fn deadlines(report: &Report) -> String {
             let most = groups.iter().map(|group| total(&group.tally)).max().unwrap_or(0);
             let lines: Vec<String> = groups.iter().map(|group| group_line(group, most)).collect();
             format!(
-                "<h3>{zh} <span class=\"en\">{en}</span></h3><table>{}<tbody>{}</tbody></table>",
+                "<h3>{zh} <span class=\"en\">{en}</span></h3><table class=\"tally\">{}<tbody>{}</tbody></table>",
                 tally_head(),
                 lines.concat()
             )
@@ -163,148 +163,6 @@ fn group_line(group: &Group, most: usize) -> String {
         tally.missed.count,
         count(&tally.closed),
         count(&tally.running)
-    )
-}
-
-/// Planned work; nothing where there was none.
-pub fn planned(report: &Report) -> String {
-    let planned = &report.planned;
-    let figures = [
-        ("按期完成", "Done in time", &planned.done),
-        ("逾期", "Late", &planned.late),
-        ("未到期", "Not due yet", &planned.open),
-    ];
-    if figures.iter().all(|(_, _, figure)| figure.count == 0) {
-        return String::new();
-    }
-    let lines: Vec<String> = figures
-        .into_iter()
-        .map(|(zh, en, figure)| {
-            format!(
-                "<tr><td>{}</td>{}<td class=\"ids\">{}</td></tr>",
-                named(zh, en),
-                count(figure),
-                joined(&figure.tickets)
-            )
-        })
-        .collect();
-    section(
-        "计划工作",
-        "Planned work",
-        &format!("<table><tbody>{}</tbody></table>", lines.concat()),
-    )
-}
-
-/// The deadlines that ran out.
-pub fn missed(report: &Report) -> String {
-    if report.missed.is_empty() {
-        return empty("超时", "Missed deadlines", "本期无超时", "None in this period");
-    }
-    let lines: Vec<String> = report
-        .missed
-        .iter()
-        .map(|missed| {
-            let stopped = missed.stopped_at.as_deref().map_or("<span class=\"bad\">未停 overdue</span>".to_owned(), minute);
-            format!(
-                "<tr><td class=\"name\">{}</td><td class=\"note\">{}<span class=\"en\"> {}</span></td><td class=\"name\">{} {}</td><td class=\"name\">{}</td><td class=\"name\">{stopped}</td><td class=\"n bad\">{}</td><td class=\"name\">{}</td></tr>",
-                missed.ticket,
-                escaped(&missed.summary.zh),
-                escaped(&missed.summary.en),
-                clock(missed.clock),
-                missed.target,
-                minute(&missed.due),
-                hours_text(missed.late_hours),
-                escaped(missed.person.as_deref().unwrap_or("—"))
-            )
-        })
-        .collect();
-    let head = head(&[
-        ("", "工单", "Ticket"),
-        ("", "内容", "About"),
-        ("", "时限", "Promise"),
-        ("", "到期", "Due"),
-        ("", "停钟", "Stopped"),
-        ("n", "超时", "Late, h"),
-        ("", "人员", "Person"),
-    ]);
-    section(
-        "超时",
-        "Missed deadlines",
-        &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()),
-    )
-}
-
-/// The clocks that waited for parts.
-pub fn paused(report: &Report) -> String {
-    if report.paused.is_empty() {
-        return empty(
-            "等待配件",
-            "Waiting for parts",
-            "本期没有停钟等待",
-            "No clock waited in this period",
-        );
-    }
-    let lines: Vec<String> = report
-        .paused
-        .iter()
-        .map(|paused| {
-            format!(
-                "<tr><td class=\"name\">{}</td><td class=\"name\">{}</td><td class=\"name\">{} — {}</td><td class=\"n\">{}</td><td class=\"name\">{}</td><td class=\"note\">{}</td></tr>",
-                paused.ticket,
-                clock(paused.clock),
-                minute(&paused.from),
-                paused.to.as_deref().map_or("…".to_owned(), minute),
-                hours_text(paused.hours),
-                escaped(paused.by.as_deref().unwrap_or("—")),
-                escaped(paused.notice.as_deref().unwrap_or("—"))
-            )
-        })
-        .collect();
-    let head = head(&[
-        ("", "工单", "Ticket"),
-        ("", "时限", "Promise"),
-        ("", "停钟", "Paused"),
-        ("n", "小时", "Hours"),
-        ("", "人员", "By"),
-        ("", "配件与告知业主", "Parts, and what the owners were told"),
-    ]);
-    section(
-        "等待配件",
-        "Waiting for parts",
-        &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()),
-    )
-}
-
-/// The clocks that stopped on a person's word.
-pub fn on_word(report: &Report) -> String {
-    if report.on_word.is_empty() {
-        return String::new();
-    }
-    let lines: Vec<String> = report
-        .on_word
-        .iter()
-        .map(|stop| {
-            format!(
-                "<tr><td class=\"name\">{}</td><td>{}</td><td class=\"name\">{}</td><td>{}</td><td class=\"note\">{}</td></tr>",
-                stop.ticket,
-                clock(stop.clock),
-                minute(&stop.at),
-                escaped(&stop.by),
-                escaped(stop.reason.as_deref().unwrap_or("—"))
-            )
-        })
-        .collect();
-    let head = head(&[
-        ("", "工单", "Ticket"),
-        ("", "时限", "Promise"),
-        ("", "停钟", "Stopped"),
-        ("", "人员", "By"),
-        ("", "理由", "Reason"),
-    ]);
-    section(
-        "凭口头停钟",
-        "Stopped on a person's word",
-        &format!("<table>{head}<tbody>{}</tbody></table>", lines.concat()),
     )
 }
 
@@ -441,15 +299,15 @@ fn total(tally: &Tally) -> usize {
     figures(tally).iter().map(|(_, figure)| figure.count).sum()
 }
 
-fn section(zh: &str, en: &str, body: &str) -> String {
+pub(super) fn section(zh: &str, en: &str, body: &str) -> String {
     format!("<section><h2>{zh} <span class=\"en\">{en}</span></h2>{body}</section>")
 }
 
-fn empty(zh: &str, en: &str, says: &str, in_english: &str) -> String {
+pub(super) fn empty(zh: &str, en: &str, says: &str, in_english: &str) -> String {
     section(zh, en, &format!("<p class=\"empty\">{says} · {in_english}</p>"))
 }
 
-fn head(columns: &[(&str, &str, &str)]) -> String {
+pub(super) fn head(columns: &[(&str, &str, &str)]) -> String {
     let cells: Vec<String> = columns
         .iter()
         .map(|(class, zh, en)| format!("<th class=\"{class}\">{zh}<br>{en}</th>"))
@@ -465,11 +323,11 @@ fn legend(entries: &[(&str, &str)]) -> String {
     format!("<div class=\"legend\">{}</div>", entries.concat())
 }
 
-fn named(first: &str, second: &str) -> String {
+pub(super) fn named(first: &str, second: &str) -> String {
     format!("<span class=\"name\">{first}<span class=\"en\">{second}</span></span>")
 }
 
-fn count(figure: &Figure) -> String {
+pub(super) fn count(figure: &Figure) -> String {
     let look = if figure.count == 0 { "n muted" } else { "n" };
     format!("<td class=\"{look}\">{}</td>", figure.count)
 }
@@ -479,7 +337,7 @@ fn mean(mean: &Mean) -> String {
     format!("<td class=\"n\">{hours}</td>")
 }
 
-fn clock(clock: &str) -> &'static str {
+pub(super) fn clock(clock: &str) -> &'static str {
     match clock {
         "respond" => "响应 respond",
         "arrive" => "到场 arrive",
@@ -487,7 +345,7 @@ fn clock(clock: &str) -> &'static str {
     }
 }
 
-fn joined(tickets: &BTreeSet<String>) -> String {
+pub(super) fn joined(tickets: &BTreeSet<String>) -> String {
     let tickets: Vec<String> = tickets.iter().map(|ticket| escaped(ticket)).collect();
     tickets.join(" ")
 }
