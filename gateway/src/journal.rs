@@ -191,6 +191,20 @@ pub enum Break {
         /// Its last record.
         number: u64,
     },
+    /// Something that a person wrote down is gone, or not as its record left it.
+    #[error("{what} was changed or removed behind the journal: it is not as record {number} left it")]
+    Row {
+        /// What: `handover 3`.
+        what: String,
+        /// Its record.
+        number: u64,
+    },
+    /// Something that the journal does not know.
+    #[error("{what} was put in behind the journal: no record speaks of it")]
+    RowUnknown {
+        /// What.
+        what: String,
+    },
     /// A ticket that the journal does not know.
     #[error("ticket {ticket} was put in behind the journal: no record speaks of it")]
     TicketUnknown {

@@ -18,6 +18,8 @@ mod page;
 mod profiles;
 mod report;
 mod rules;
+#[cfg(test)]
+mod ticket_tests;
 mod tickets;
 
 use std::sync::{Arc, Mutex, RwLock};

@@ -62,9 +62,10 @@ impl Draft<'_> {
     }
 
     fn is_provisional(&self, now: Timestamp) -> bool {
-        let known = self.state.tickets.running();
-        let known = known.filter(|ticket| !self.tickets.contains_key(&ticket.id));
-        let mut all = known.chain(self.tickets.values());
-        all.any(|ticket| ticket.is_provisional(now, self.calendar))
+        let drafted = self.tickets.values();
+        let mut drafted = drafted.filter(|ticket| ticket.is_provisional(now, self.calendar));
+        let known = &self.state.tickets;
+        drafted.next().is_some()
+            || known.is_provisional(now, self.calendar, |id| self.tickets.contains_key(id))
     }
 }

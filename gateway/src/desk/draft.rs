@@ -245,6 +245,11 @@ impl<'state> Draft<'state> {
         said: &Said,
         now: Timestamp,
     ) -> Result<Ticket, Refusal> {
+        if *action == Action::Reopen
+            && let Some(newer) = self.newer_than(ticket)
+        {
+            return Err(Refusal::Superseded { newer });
+        }
         let drafted = self.tickets.contains_key(&ticket.id);
         if !drafted && self.state.tickets.get(&ticket.id).is_none() {
             self.stored.insert(ticket.id.clone(), ticket.clone());
@@ -490,6 +495,12 @@ impl<'state> Draft<'state> {
             change(&mut ticket);
             self.tickets.insert(ticket.id.clone(), ticket);
         }
+    }
+
+    /// The newer ticket that a ticket's fault has, if it has one.
+    fn newer_than(&self, ticket: &Ticket) -> Option<String> {
+        let newest = self.newest_ticket(ticket.alarm.as_deref()?)?;
+        (newest.number > ticket.number).then(|| newest.id.clone())
     }
 
     fn newest_ticket(&self, alarm: &str) -> Option<&Ticket> {
@@ -973,5 +984,28 @@ mod tests {
         });
         let alarm = &facility.state.alarms["gateway.calendar-past-its-years"];
         assert_eq!(alarm.state(), AlarmState::ReturnedUnacked);
+    }
+
+    #[test]
+    fn an_older_ticket_of_a_fault_that_has_a_newer_one_is_not_reopened() {
+        let mut facility = Facility::new();
+        facility.says(Level::Holds, 0);
+        facility.ticks(10);
+        let old = facility.ticket().clone();
+        let cancel = Action::Cancel {
+            reason: "a test".into(),
+        };
+        facility.acts(cancel, 20).unwrap();
+        facility.says(Level::Clear, 30);
+        let two_days = 2 * 24 * 3600;
+        facility.says(Level::Holds, two_days);
+        facility.ticks(two_days + 10);
+        assert_eq!(facility.ticket().id, "T-2026-000002");
+        let old = facility.state.tickets.get(&old.id).unwrap().clone();
+        facility.does(|draft| {
+            let refused = draft.act(&old, &Action::Reopen, &Said::by("Li"), at(two_days + 20));
+            let newer = "T-2026-000002".to_owned();
+            assert_eq!(refused, Err(Refusal::Superseded { newer }));
+        });
     }
 }

@@ -78,6 +78,8 @@ pub struct Keeper {
     rules_seconds: Histogram,
     /// The day whose planned work has its tickets.
     planned_until: Option<Date>,
+    /// When the ladder of escalation was looked at last.
+    escalated_at: Option<Timestamp>,
     /// When the present run began, and when it was last written that it goes on.
     run_since: Timestamp,
     seen_at: Timestamp,
@@ -121,6 +123,7 @@ impl Keeper {
                 ..State::default()
             },
             planned_until: None,
+            escalated_at: None,
             subjects: subjects.collect(),
             watches,
             devices,
@@ -306,7 +309,12 @@ impl Keeper {
         if self.planned_until != Some(today) {
             draft.planned(now);
         }
-        draft.escalate(now);
+        // Once a second is soon enough for the ladder, which looks at every open ticket, and not with every batch of samples.
+        let soon = |last: Timestamp| now.duration_since(last).unsigned_abs() < LOOK_UP;
+        if !self.escalated_at.is_some_and(soon) {
+            draft.escalate(now);
+            self.escalated_at = Some(now);
+        }
         let change = draft.finish(now);
         for complaint in self.judge.complaints() {
             counter!("facility_rule_summary_failures_total").increment(1);

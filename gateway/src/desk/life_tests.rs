@@ -280,6 +280,10 @@ impl Facility {
 
     /// What holds at every moment.
     fn look(&mut self) {
+        let all = self.state.tickets.open();
+        let dues = all.flat_map(|ticket| ticket.unannounced(self.now, &self.calendar));
+        let next = dues.map(|(_, due)| due).min();
+        assert_eq!(self.state.tickets.next_due(self.now, &self.calendar), next);
         let mut running: HashMap<&str, u32> = HashMap::new();
         for ticket in self.all.values() {
             let ended = ticket.state.is_ended();

@@ -46,7 +46,7 @@ impl Evidence {
             spans: records.conditions(from, to)?,
             runs: records.runs(from, to)?,
             watched: counted.map(|(_, about)| about.device).collect(),
-            journal_head: None,
+            journal_head: Some(records.journal_head()?.hash.to_string()),
         })
     }
 

@@ -47,6 +47,8 @@ pub enum StoreError {
 pub(super) enum Durability {
     /// On the disk when the commit returns.
     Full,
+    /// In the write-ahead log: a power cut may take the last moments, and never spoils what was there.
+    Normal,
 }
 
 /// An SQLite file with its path, so that every error names it.
@@ -121,10 +123,13 @@ impl Database {
     fn prepare(&self, durability: Durability) -> rusqlite::Result<()> {
         let synchronous = match durability {
             Durability::Full => "FULL",
+            Durability::Normal => "NORMAL",
         };
         self.connection.busy_timeout(Duration::from_secs(5))?;
         self.connection.pragma_update(None, "journal_mode", "WAL")?;
         self.connection.pragma_update(None, "synchronous", synchronous)?;
+        // A group is written once, at its commit: pages spilled before would be read and written again.
+        self.connection.pragma_update(None, "cache_spill", false)?;
         self.connection.pragma_update(None, "foreign_keys", true)
     }
 

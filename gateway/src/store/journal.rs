@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::StoreError;
+use super::journal_rows::LeftRows;
 use super::records::RecordsReader;
 use crate::desk::ticket_digest;
 use crate::journal::{Break, Entry, Follower, Hash, Head, Record};
@@ -101,6 +102,7 @@ impl RecordsReader {
 
     fn follow(&self, wanted: Option<Hash>) -> Result<Verified, VerifyError> {
         let mut follower = Follower::new(wanted);
+        let mut left_rows = LeftRows::default();
         let mut left_as: HashMap<String, (u64, String)> = HashMap::new();
         let followed = self.database.run(|connection| {
             let mut statement = connection
@@ -118,6 +120,7 @@ impl RecordsReader {
                 if let Err(broken) = follower.follow(&record) {
                     return Ok(Err(broken));
                 }
+                left_rows.note(&record);
                 if let Some(digest) = digest_in(&record) {
                     left_as.insert(record.subject, (record.number, digest));
                 }
@@ -127,6 +130,7 @@ impl RecordsReader {
         followed?;
         let (head, kept_at) = follower.end()?;
         let (tickets, attachments) = self.compare(left_as)?;
+        left_rows.compare(&self.database)??;
         Ok(Verified {
             head,
             tickets,

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use model::{Severity, Text};
 use rusqlite::Connection;
 
-use super::{Records, RecordsReader, Verified, VerifyError};
+use super::{DeviceEntry, Records, RecordsReader, Verified, VerifyError};
 use crate::desk::{Change, Draft, Report, State};
+use crate::handover::{OpenWork, Written};
 use crate::journal::Break;
 use crate::test_site::one_fire_main;
 use crate::tickets::{Action, Said, Ticket, WorkCalendar};
@@ -336,4 +337,63 @@ fn a_list_has_each_ticket_with_its_own_steps_newest_first() {
     assert_eq!(listed, one_by_one);
     assert_eq!(listed[0].steps.len(), 3);
     assert_eq!(reader.tickets(Some(2), 10).unwrap(), one_by_one[1..]);
+}
+
+#[test]
+fn what_people_wrote_besides_tickets_is_held_by_the_journal_too() {
+    let with_notes = || {
+        let mut desk = Desk::with_two_tickets();
+        let written = Written {
+            by: "Zhang".into(),
+            note: "quiet".into(),
+            open: OpenWork::default(),
+            journal_head: None,
+        };
+        let number = desk.records.add_handover(at(300), &written).unwrap();
+        assert!(desk.records.confirm_handover(number, "Li", at(360)).unwrap());
+        let entry = DeviceEntry {
+            number: 0,
+            device: "fire-main-1".into(),
+            at: at(400),
+            kind: "replaced".into(),
+            by: "Li".into(),
+            body: serde_json::json!({ "note": "new gauge" }),
+        };
+        desk.records.add_device_entry(entry).unwrap();
+        desk
+    };
+    assert_eq!(verify(with_notes().data.path()).unwrap().head.records, 9);
+    let drop_triggers = "DROP TRIGGER handovers_are_confirmed_once; DROP TRIGGER handovers_are_never_removed;
+        DROP TRIGGER device_entries_are_never_changed; DROP TRIGGER device_entries_are_never_removed;";
+    for (change, what, number) in [
+        (
+            "UPDATE handovers SET body = replace(body, 'quiet', 'busy')",
+            "handover 1",
+            7,
+        ),
+        (
+            "UPDATE handovers SET confirmed_by = 'Wang'",
+            "the confirmation of handover 1",
+            8,
+        ),
+        (
+            "UPDATE device_entries SET body = replace(body, 'new', 'old')",
+            "device entry 1",
+            9,
+        ),
+        ("DELETE FROM device_entries", "row 1 of device", 9),
+    ] {
+        let desk = with_notes();
+        let connection = behind(desk.data.path());
+        connection.execute_batch(drop_triggers).unwrap();
+        assert_eq!(connection.execute(change, []).unwrap(), 1);
+        let what = what.to_owned();
+        assert_eq!(broken(desk.data.path()), Break::Row { what, number }, "{change}");
+    }
+    let desk = with_notes();
+    let put_in =
+        "INSERT INTO device_entries (device, at, kind, by, body) VALUES ('x', 1, 'replaced', 'Li', '{}')";
+    behind(desk.data.path()).execute(put_in, []).unwrap();
+    let what = "device entry 2".to_owned();
+    assert_eq!(broken(desk.data.path()), Break::RowUnknown { what });
 }

@@ -3,11 +3,14 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::{OptionalExtension, Row, params};
+use serde_json::json;
 
 use super::StoreError;
 use super::database::{nanoseconds, timestamp};
+use super::journal_rows::{CONFIRMATION, DEVICE_ENTRY, HANDOVER, append_row};
 use super::records::{Records, RecordsReader};
 use crate::handover::{Handover, Written, id_of};
+use crate::journal::Entry;
 use crate::view::rfc3339;
 
 /// Something that a person wrote down about a device.
@@ -34,10 +37,14 @@ impl Records {
     /// It could not be written.
     pub fn add_handover(&mut self, at: Timestamp, written: &Written) -> Result<i64, StoreError> {
         let body = self.json(written)?;
-        self.database.run(|connection| {
-            connection
+        self.database.transact(|transaction| {
+            let number = transaction
                 .prepare_cached("INSERT INTO handovers (at, body) VALUES (?1, ?2)")?
-                .insert(params![nanoseconds(at), body])
+                .insert(params![nanoseconds(at), body])?;
+            let by = json!({ "by": written.by });
+            let entry = Entry::new(at, "handover.written", id_of(number), by);
+            append_row(transaction, &HANDOVER, number, entry)?;
+            Ok(number)
         })
     }
 
@@ -46,14 +53,18 @@ impl Records {
     /// # Errors
     /// It could not be written.
     pub fn confirm_handover(&mut self, number: i64, by: &str, at: Timestamp) -> Result<bool, StoreError> {
-        let changed = self.database.run(|connection| {
-            connection
+        self.database.transact(|transaction| {
+            let changed = transaction
                 .prepare_cached(
                     "UPDATE handovers SET confirmed_at = ?2, confirmed_by = ?3 WHERE number = ?1 AND confirmed_at IS NULL",
                 )?
-                .execute(params![number, nanoseconds(at), by])
-        })?;
-        Ok(changed == 1)
+                .execute(params![number, nanoseconds(at), by])?;
+            if changed == 1 {
+                let entry = Entry::new(at, "handover.confirmed", id_of(number), json!({ "by": by }));
+                append_row(transaction, &CONFIRMATION, number, entry)?;
+            }
+            Ok(changed == 1)
+        })
     }
 
     /// Writes an entry about a device, and gives it its number.
@@ -62,8 +73,8 @@ impl Records {
     /// It could not be written.
     pub fn add_device_entry(&mut self, mut entry: DeviceEntry) -> Result<DeviceEntry, StoreError> {
         let body = self.json(&entry.body)?;
-        entry.number = self.database.run(|connection| {
-            connection
+        entry.number = self.database.transact(|transaction| {
+            let number = transaction
                 .prepare_cached(
                     "INSERT INTO device_entries (device, at, kind, by, body) VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
@@ -73,7 +84,11 @@ impl Records {
                     entry.kind,
                     entry.by,
                     body
-                ])
+                ])?;
+            let by = json!({ "by": entry.by });
+            let record = Entry::new(entry.at, format!("device.{}", entry.kind), &entry.device, by);
+            append_row(transaction, &DEVICE_ENTRY, number, record)?;
+            Ok(number)
         })?;
         Ok(entry)
     }

@@ -6,6 +6,7 @@
 mod database;
 mod history;
 mod journal;
+mod journal_rows;
 #[cfg(test)]
 mod journal_tests;
 mod log;

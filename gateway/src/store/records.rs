@@ -12,7 +12,7 @@ use super::database::{Database, Durability, nanoseconds, timestamp};
 use super::journal::append;
 use crate::alarms::Alarm;
 use crate::desk::{Change, ticket_digest};
-use crate::journal::Entry;
+use crate::journal::{Entry, Head};
 use crate::notices::Notice;
 use crate::tickets::{Step, Ticket};
 
@@ -72,9 +72,17 @@ impl Records {
         Ok(records)
     }
 
+    /// Where the journal ends.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn journal_head(&self) -> Result<Head, StoreError> {
+        self.database.run(super::journal::head)
+    }
+
     /// Takes the tickets of a version without a journal into it, so that from now on they are proven, too.
     fn adopt(&mut self) -> Result<(), StoreError> {
-        if self.database.run(super::journal::head)?.records > 0 {
+        if self.journal_head()?.records > 0 {
             return Ok(());
         }
         let reader = self.reader()?;

@@ -1,41 +1,64 @@
 //! Line protocol: measurement = class; tags site, building, device; one field a point; time in nanoseconds.
 
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use model::{Batch, Dense, Device, DeviceIndex, PointId, Site, Value};
 
 /// Renders batches as lines; names and tags are escaped once a site, not once a sample.
 pub struct LineRenderer {
-    heads: Dense<DeviceIndex, String>,
-    fields: Dense<PointId, String>,
+    heads: Dense<DeviceIndex, Head>,
+}
+
+/// What all lines of a device have.
+struct Head {
+    /// Measurement and tags.
+    text: String,
+    first_point: PointId,
+    /// The names of its profile's points, shared by all devices that have it.
+    fields: Arc<[String]>,
 }
 
 impl LineRenderer {
     /// A renderer for a site's devices.
     pub fn new(site: &Site) -> Self {
-        let mut fields = Dense::default();
-        for device in site.devices.values() {
-            for (_, point) in device.points() {
-                fields.push(escaped(&point.name));
-            }
-        }
+        let fields: HashMap<&str, Arc<[String]>> = site
+            .profiles
+            .iter()
+            .map(|(id, profile)| {
+                (
+                    id.as_str(),
+                    profile.points.iter().map(|point| escaped(&point.name)).collect(),
+                )
+            })
+            .collect();
+        let heads = site.devices.values().map(|device| Head {
+            text: head(site, device),
+            first_point: device.first_point,
+            fields: fields
+                .get(device.profile.id.as_str())
+                .cloned()
+                .unwrap_or_default(),
+        });
         Self {
-            heads: Dense::new(site.devices.values().map(|device| head(site, device)).collect()),
-            fields,
+            heads: Dense::new(heads.collect()),
         }
     }
 
     /// Appends a batch's line, if it has a good sample; returns how many samples are in it.
     pub fn render(&self, lines: &mut String, batch: &Batch) -> u64 {
         let start = lines.len();
-        lines.push_str(self.heads.at(batch.device));
+        let head = self.heads.at(batch.device);
+        lines.push_str(&head.text);
         let mut count = 0;
         for sample in &batch.samples {
-            let Some(value) = sample.reading.good() else {
+            let position = sample.point.0.wrapping_sub(head.first_point.0) as usize;
+            let (Some(value), Some(field)) = (sample.reading.good(), head.fields.get(position)) else {
                 continue;
             };
             lines.push(if count == 0 { ' ' } else { ',' });
-            lines.push_str(self.fields.at(sample.point));
+            lines.push_str(field);
             lines.push('=');
             push_value(lines, value);
             count += 1;
@@ -67,9 +90,7 @@ fn head(site: &Site, device: &Device) -> String {
 /// Numbers are written as floats whatever the register type, so that a changed profile does not conflict with what is stored.
 fn push_value(lines: &mut String, value: &Value) {
     match value {
-        Value::Number(number) => {
-            let _ = write!(lines, "{number}");
-        }
+        Value::Number(number) => lines.push_str(ryu::Buffer::new().format(*number)),
         Value::Bool(state) => lines.push_str(if *state { "true" } else { "false" }),
         Value::Text(text) => {
             lines.push('"');

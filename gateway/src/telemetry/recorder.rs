@@ -51,7 +51,7 @@ impl Recorder {
         trouble: Trouble,
         counts_taken: bool,
     ) -> Result<Started, StartError> {
-        let (writer, aside) = HistoryWriter::open(data, &site, Timestamp::now())?;
+        let (writer, aside) = HistoryWriter::open(data, &site, counts_taken, Timestamp::now())?;
         if let Some(aside) = aside {
             counter!("facility_history_spoiled_total").increment(1);
             error!(aside = %aside.display(), "history was spoiled: it was moved aside and begun anew");

@@ -140,6 +140,12 @@ pub enum Refusal {
         /// The wanted item, from 1.
         item: usize,
     },
+    /// Its fault has another ticket by now.
+    #[error("its fault has a newer ticket, {newer}: take that one up, a fault has one ticket at a time")]
+    Superseded {
+        /// The fault's newest ticket.
+        newer: String,
+    },
     /// The ticket has all the files that it can have.
     #[error("a ticket holds at most {MOST_ATTACHMENTS} files")]
     TooManyFiles,

@@ -1,10 +1,12 @@
 //! The tickets that still matter, in memory: every one that is not ended, and the ended ones whose fault may still come back.
 
+use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::dues::Dues;
 use super::fault::REOPENS_WITHIN;
 use super::{ClockEvent, ClockKind, Ticket, WorkCalendar};
 
@@ -14,6 +16,8 @@ pub struct TicketBook {
     tickets: HashMap<String, Arc<Ticket>>,
     newest_of_alarm: HashMap<String, String>,
     last_number: u64,
+    /// Brought up to date when it is asked; one thread has the book.
+    dues: RefCell<Dues>,
 }
 
 impl TicketBook {
@@ -59,6 +63,7 @@ impl TicketBook {
                 self.newest_of_alarm.insert(alarm.clone(), ticket.id.clone());
             }
         }
+        self.dues.get_mut().changed(&ticket.id);
         self.tickets.insert(ticket.id.clone(), ticket);
     }
 
@@ -66,6 +71,7 @@ impl TicketBook {
     /// an alarm is kept a year, so that a later one can name it.
     pub fn forget_old(&mut self, now: Timestamp) {
         let newest = &self.newest_of_alarm;
+        let dues = self.dues.get_mut();
         self.tickets.retain(|id, ticket| {
             let Some(ended_at) = ticket.ended_at.filter(|_| ticket.state.is_ended()) else {
                 return true;
@@ -75,42 +81,42 @@ impl TicketBook {
                 .alarm
                 .as_ref()
                 .is_some_and(|alarm| newest.get(alarm) == Some(id));
-            age <= REOPENS_WITHIN || (is_newest && age <= SignedDuration::from_hours(24 * 366))
+            let stays = age <= REOPENS_WITHIN || (is_newest && age <= SignedDuration::from_hours(24 * 366));
+            if !stays {
+                dues.changed(id);
+            }
+            stays
         });
         let tickets = &self.tickets;
         self.newest_of_alarm.retain(|_, id| tickets.contains_key(id));
     }
 
-    /// The tickets that are not ended.
-    pub fn running(&self) -> impl Iterator<Item = &Ticket> {
-        let tickets = self.tickets.values().map(Arc::as_ref);
-        tickets.filter(|ticket| !ticket.state.is_ended())
-    }
-
-    /// The clocks that have run out and that nobody was told of: the ticket's id and the clock.
+    /// The clocks that have run out and that nobody was told of, the earliest first: the ticket's id and the clock.
     pub fn ran_out(&self, now: Timestamp, calendar: &WorkCalendar) -> Vec<(String, ClockKind)> {
-        let mut ran_out: Vec<_> = self
-            .unannounced(now, calendar)
-            .filter(|(_, _, due)| *due < now)
-            .collect();
-        ran_out.sort_by(|left, right| (left.2, &left.0).cmp(&(right.2, &right.0)));
-        ran_out.into_iter().map(|(id, kind, _)| (id, kind)).collect()
+        self.dues(now, calendar).ran_out(now)
     }
 
     /// When the next clock runs out that nobody was told of.
     pub fn next_due(&self, now: Timestamp, calendar: &WorkCalendar) -> Option<Timestamp> {
-        self.unannounced(now, calendar).map(|(.., due)| due).min()
+        self.dues(now, calendar).next()
     }
 
-    fn unannounced<'book>(
-        &'book self,
+    /// Whether a ticket but those that `except` names has a deadline that runs and counts days past the loaded calendar years.
+    pub fn is_provisional(
+        &self,
         now: Timestamp,
-        calendar: &'book WorkCalendar,
-    ) -> impl Iterator<Item = (String, ClockKind, Timestamp)> + 'book {
-        self.tickets.values().flat_map(move |ticket| {
-            let clocks = ticket.unannounced(now, calendar);
-            clocks.map(|(kind, due)| (ticket.id.clone(), kind, due))
-        })
+        calendar: &WorkCalendar,
+        except: impl Fn(&str) -> bool,
+    ) -> bool {
+        let dues = self.dues(now, calendar);
+        dues.provisional().iter().any(|id| !except(id))
+    }
+
+    /// The due times, with those of changed tickets worked out anew.
+    fn dues(&self, now: Timestamp, calendar: &WorkCalendar) -> RefMut<'_, Dues> {
+        let mut dues = self.dues.borrow_mut();
+        dues.refresh(&self.tickets, now, calendar);
+        dues
     }
 }
 

@@ -8,7 +8,7 @@ use super::WorkCalendar;
 use super::run::Run;
 
 /// Which promise a clock measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClockKind {
     /// Someone takes it and tells the reporter.

@@ -10,6 +10,7 @@ mod calendar;
 mod clock;
 #[cfg(test)]
 mod clock_tests;
+mod dues;
 mod fault;
 #[cfg(test)]
 mod life_tests;

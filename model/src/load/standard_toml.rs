@@ -15,6 +15,9 @@ use crate::{BundledFile, Calendar, Class, DayKind, Deadlines, Fault, Standard, T
 /// The file's name.
 pub(super) const FILE: &str = "standard.toml";
 
+/// The row that planned work's tickets have; nobody else's may.
+const PLANNED: &str = "planned";
+
 /// The longest stretch of days off, in days: a slip in a year would otherwise turn a century into holidays.
 const LONGEST_STRETCH_DAYS: i32 = 62;
 
@@ -60,6 +63,12 @@ fn rows(table: &Table<'_>, known: &BTreeMap<String, Deadlines>) -> BTreeMap<Stri
     for id in table.own_keys() {
         if let Err(text) = check_id(id.value) {
             table.fault(id.spot, text);
+        }
+        if id.value == PLANNED {
+            table.fault(
+                id.spot,
+                "`planned` is the row of planned work, whose deadline is its day: see planned.toml",
+            );
         }
         let base = known.get(id.value);
         let near = nearest(id.value, known.keys().map(String::as_str)).filter(|_| base.is_none());

@@ -109,7 +109,8 @@ fn likely_float(number: f64, order: Order) -> Option<u8> {
 
 /// A counter has its high register nearly empty; a number below zero is small.
 fn likely_wide(number: f64, data_type: DataType, order: Order) -> Option<u8> {
-    let is_counter = data_type == DataType::U32 && (65_536.0..100_000_000.0).contains(&number) && number % 65_536.0 != 0.0;
+    let is_counter =
+        data_type == DataType::U32 && (65_536.0..100_000_000.0).contains(&number) && number % 65_536.0 != 0.0;
     let is_small_debt = data_type == DataType::I32 && (-1_000_000.0..0.0).contains(&number);
     (is_counter || is_small_debt).then(|| 55 - rarity(order))
 }

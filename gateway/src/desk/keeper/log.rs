@@ -19,11 +19,12 @@ impl Keeper {
             &self.desk.calendar,
             now,
         );
+        let head = self.desk.records.journal_head().map_err(not_stored)?;
         let written = Written {
             by,
             note,
             open,
-            journal_head: None,
+            journal_head: Some(head.hash.to_string()),
         };
         let number = self
             .desk

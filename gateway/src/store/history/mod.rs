@@ -31,6 +31,7 @@ pub const SLOT_NANOSECONDS: i64 = 600 * 1_000_000_000;
 /// The writer of `history.db`. On disk a series has a number of the file's own, so that a changed site keeps its history.
 pub struct HistoryWriter {
     database: Database,
+    durable: bool,
     path: PathBuf,
     devices: Dense<DeviceIndex, i64>,
     series: Dense<PointId, u32>,
@@ -40,16 +41,21 @@ pub struct HistoryWriter {
 
 impl HistoryWriter {
     /// Opens or creates the file in a data folder, for a site's devices and points. A spoiled one is moved aside and begun anew; then
-    /// where it is now is given, too.
+    /// where it is now is given, too. `durable`: what is counted as taken is only here, so it must survive a power cut.
     ///
     /// # Errors
     /// The file cannot be opened or written.
-    pub fn open(data: &Path, site: &Site, now: Timestamp) -> Result<(Self, Option<PathBuf>), StoreError> {
+    pub fn open(
+        data: &Path,
+        site: &Site,
+        durable: bool,
+        now: Timestamp,
+    ) -> Result<(Self, Option<PathBuf>), StoreError> {
         let path = data.join("history.db");
-        match Self::open_file(&path, site) {
+        match Self::open_file(&path, site, durable) {
             Err(error) if is_spoiled(&error) => {
                 let aside = aside(&path, now)?;
-                Ok((Self::open_file(&path, site)?, Some(aside)))
+                Ok((Self::open_file(&path, site, durable)?, Some(aside)))
             }
             opened => opened.map(|writer| (writer, None)),
         }
@@ -61,12 +67,17 @@ impl HistoryWriter {
     /// No new file can be made.
     pub fn begin_anew(&mut self, site: &Site, now: Timestamp) -> Result<PathBuf, StoreError> {
         let aside = aside(&self.path, now)?;
-        *self = Self::open_file(&self.path, site)?;
+        *self = Self::open_file(&self.path, site, self.durable)?;
         Ok(aside)
     }
 
-    fn open_file(path: &Path, site: &Site) -> Result<Self, StoreError> {
-        let mut database = Database::open(path, Durability::Full, STEPS)?;
+    fn open_file(path: &Path, site: &Site, durable: bool) -> Result<Self, StoreError> {
+        let durability = if durable {
+            Durability::Full
+        } else {
+            Durability::Normal
+        };
+        let mut database = Database::open(path, durability, STEPS)?;
         let (devices, series, unpacked) = database.transact(|transaction| {
             let mut devices = Dense::default();
             let mut series = Dense::default();
@@ -84,6 +95,7 @@ impl HistoryWriter {
         })?;
         Ok(Self {
             database,
+            durable,
             path: path.to_owned(),
             devices,
             series,
@@ -265,14 +277,16 @@ mod tests {
     }
 
     fn open(folder: &Path) -> HistoryWriter {
-        HistoryWriter::open(folder, &one_fire_main(), at(0)).unwrap().0
+        HistoryWriter::open(folder, &one_fire_main(), true, at(0))
+            .unwrap()
+            .0
     }
 
     #[test]
     fn a_spoiled_history_is_moved_aside_and_begun_anew() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("history.db"), [0xA5; 9000]).unwrap();
-        let (mut writer, aside) = HistoryWriter::open(folder.path(), &one_fire_main(), at(0)).unwrap();
+        let (mut writer, aside) = HistoryWriter::open(folder.path(), &one_fire_main(), true, at(0)).unwrap();
         assert!(aside.unwrap().exists());
         writer.put([&batch(0, pressure(0))]).unwrap();
     }

@@ -116,3 +116,16 @@ fn a_site_can_load_a_year_of_its_own() {
         ["standard.toml:2:10: `calendar.years`: write years as whole numbers: `years = [2027]`"]
     );
 }
+
+#[test]
+fn the_row_of_planned_work_is_nobody_elses() {
+    let mut folder = small_site();
+    let own = "[deadlines.planned]\ncovers = { zh = \"计划\", en = \"Plan\" }\nresolve = \"8h\"\n";
+    folder.set_text("standard.toml", own);
+    assert_eq!(
+        told(&load(&folder, [])),
+        [
+            "standard.toml:1:12: `planned` is the row of planned work, whose deadline is its day: see planned.toml"
+        ]
+    );
+}
