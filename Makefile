@@ -54,6 +54,8 @@ soak: test-setup $(WEB)/dist/index.html ## kill the gateway 20 times (KILLS=n) a
 	cargo build --workspace --all-targets
 	$(call say,Kills)
 	KILLS=$${KILLS:-20} cargo test -p tests --test facility -- kills --nocapture
+	$(call say,Bytes from peers)
+	SOAK=1 cargo test -p drivers --lib -- fuzz
 
 bench: build debian ## measure the gateway under a campus's load, beside references (ARGS="load mqtt" for parts)
 	$(call say,The benchmark)

@@ -109,7 +109,8 @@ fn likely_float(number: f64, order: Order) -> Option<u8> {
 
 /// A counter has its high register nearly empty; a number below zero is small.
 fn likely_wide(number: f64, data_type: DataType, order: Order) -> Option<u8> {
-    let is_counter = data_type == DataType::U32 && (65_536.0..100_000_000.0).contains(&number);
+    let is_counter =
+        data_type == DataType::U32 && (65_536.0..100_000_000.0).contains(&number) && number % 65_536.0 != 0.0;
     let is_small_debt = data_type == DataType::I32 && (-1_000_000.0..0.0).contains(&number);
     (is_counter || is_small_debt).then(|| 55 - rarity(order))
 }
@@ -198,6 +199,7 @@ mod tests {
             (&[0x0000, 0x4366], DataType::F32, Order::Cdab),
             (&[0x4248, 0x999a], DataType::F32, Order::Abcd),
             (&[0xfff6], DataType::I16, Order::Abcd),
+            (&[0, 8], DataType::U16, Order::Abcd),
             (&[0x0012, 0xd687], DataType::U32, Order::Abcd),
             (
                 &[0x4143, 0x4d45, 0x2d50, 0x3031],
