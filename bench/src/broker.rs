@@ -82,7 +82,8 @@ pub fn publish(port: u16, messages: u64) -> Outcome<()> {
 
 /// Every fourth message, from this publisher's number on.
 async fn publish_share(port: u16, publisher: u64, messages: u64) -> Outcome<()> {
-    let (client, mut events) = AsyncClient::new(options(&format!("bench-publisher-{publisher}"), port), 1_000);
+    let (client, mut events) =
+        AsyncClient::new(options(&format!("bench-publisher-{publisher}"), port), 1_000);
     let numbers = || (publisher..messages).step_by(PUBLISHERS as usize);
     let publishing = tokio::spawn(async move {
         for number in numbers() {

@@ -179,7 +179,9 @@ async fn consume(client: &AsyncClient, events: &mut EventLoop, messages: u64) ->
     let mut first = None;
     while (numbers.len() as u64) < messages {
         let packet = next(events, |packet| matches!(packet, Packet::Publish(_))).await?;
-        let Packet::Publish(publish) = packet else { continue };
+        let Packet::Publish(publish) = packet else {
+            continue;
+        };
         first.get_or_insert_with(Instant::now);
         numbers.insert(number_of(&publish));
         client.try_ack(&publish).during("an acknowledgement")?;
