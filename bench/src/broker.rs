@@ -84,7 +84,7 @@ pub fn publish(port: u16, messages: u64) -> Outcome<()> {
 async fn publish_share(port: u16, publisher: u64, messages: u64) -> Outcome<()> {
     let (client, mut events) =
         AsyncClient::new(options(&format!("bench-publisher-{publisher}"), port), 1_000);
-    let numbers = || (publisher..messages).step_by(PUBLISHERS as usize);
+    let numbers = move || (publisher..messages).step_by(PUBLISHERS as usize);
     let publishing = tokio::spawn(async move {
         for number in numbers() {
             let topic = BrokerSite::topic(usize::try_from(number).unwrap_or(0) % TOPICS);
