@@ -274,24 +274,30 @@ impl OutboxReader {
         Ok(())
     }
 
-    /// The next bodies after `number`, at most `limit` of them.
+    /// The next bodies after `number`: at most `limit` of them, and no more once they have `bytes` together.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn after(&self, number: i64, limit: usize) -> Result<Vec<Body>, StoreError> {
+    pub fn after(&self, number: i64, limit: usize, bytes: usize) -> Result<Vec<Body>, StoreError> {
         self.database.run(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT number, samples, body FROM bodies WHERE number > ?1 ORDER BY number LIMIT ?2",
-                )?
-                .query_map(params![number, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-                    Ok(Body {
-                        number: row.get(0)?,
-                        samples: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
-                        bytes: row.get(2)?,
-                    })
-                })?
-                .collect()
+            let mut statement = connection.prepare_cached(
+                "SELECT number, samples, body FROM bodies WHERE number > ?1 ORDER BY number LIMIT ?2",
+            )?;
+            let mut rows = statement.query(params![number, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            let mut bodies = Vec::new();
+            let mut read = 0;
+            while read < bytes
+                && let Some(row) = rows.next()?
+            {
+                let body = Body {
+                    number: row.get(0)?,
+                    samples: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
+                    bytes: row.get(2)?,
+                };
+                read += body.bytes.len();
+                bodies.push(body);
+            }
+            Ok(bodies)
         })
     }
 
@@ -355,7 +361,7 @@ mod tests {
         for text in ["one", "two", "three"] {
             put(&mut writer, text.as_bytes());
         }
-        let bodies = reader.after(0, 2).unwrap();
+        let bodies = reader.after(0, 2, usize::MAX).unwrap();
         assert_eq!(
             bodies
                 .iter()
@@ -364,7 +370,7 @@ mod tests {
             [&b"one"[..], b"two"]
         );
         writer.delivered("influx", 2).unwrap();
-        assert_eq!(reader.after(0, 9).unwrap().len(), 1);
+        assert_eq!(reader.after(0, 9, usize::MAX).unwrap().len(), 1);
         assert_eq!(reader.delivered("influx").unwrap(), 2);
         assert_eq!(
             reader.pending("influx").unwrap(),
@@ -377,21 +383,33 @@ mod tests {
     }
 
     #[test]
+    fn no_more_is_read_than_one_request_can_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut writer, _) = open(folder.path(), &["influx"]);
+        for _ in 0..5 {
+            put(&mut writer, &[7; 100]);
+        }
+        let reader = writer.reader().unwrap();
+        assert_eq!(reader.after(0, 9, 200).unwrap().len(), 2);
+        assert_eq!(reader.after(0, 9, 1).unwrap().len(), 1, "one is always read");
+    }
+
+    #[test]
     fn a_body_is_kept_until_every_destination_has_it() {
         let folder = tempfile::tempdir().unwrap();
         let (mut writer, _) = open(folder.path(), &["near", "far"]);
         put(&mut writer, b"one");
         put(&mut writer, b"two");
         writer.delivered("near", 2).unwrap();
-        assert_eq!(writer.reader().unwrap().after(0, 9).unwrap().len(), 2);
+        assert_eq!(writer.reader().unwrap().after(0, 9, usize::MAX).unwrap().len(), 2);
         writer.delivered("far", 1).unwrap();
-        assert_eq!(writer.reader().unwrap().after(0, 9).unwrap().len(), 1);
+        assert_eq!(writer.reader().unwrap().after(0, 9, usize::MAX).unwrap().len(), 1);
         assert_eq!(writer.reader().unwrap().pending("near").unwrap().bodies, 0);
         drop(writer);
         let (mut writer, _) = open(folder.path(), &["near"]);
         writer.delivered("near", 2).unwrap();
         assert_eq!(
-            writer.reader().unwrap().after(0, 9).unwrap().len(),
+            writer.reader().unwrap().after(0, 9, usize::MAX).unwrap().len(),
             0,
             "one that is gone holds nothing back"
         );
@@ -420,7 +438,7 @@ mod tests {
             writer
                 .reader()
                 .unwrap()
-                .after(0, 1)
+                .after(0, 1, usize::MAX)
                 .unwrap()
                 .first()
                 .unwrap()
@@ -454,13 +472,13 @@ mod tests {
         let recovered = match at_the_start {
             Some(recovered) => recovered,
             None => {
-                assert!(is_spoiled(&reader.after(0, 1000).unwrap_err()));
+                assert!(is_spoiled(&reader.after(0, 1000, usize::MAX).unwrap_err()));
                 writer.recover(Timestamp::UNIX_EPOCH).unwrap()
             }
         };
         assert!(recovered.aside.exists());
         assert!((150..200).contains(&recovered.bodies), "{}", recovered.bodies);
-        let bodies = writer.reader().unwrap().after(0, 1000).unwrap();
+        let bodies = writer.reader().unwrap().after(0, 1000, usize::MAX).unwrap();
         assert_eq!(bodies.len() as u64, recovered.bodies);
         assert!(
             bodies

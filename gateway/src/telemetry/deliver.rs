@@ -65,7 +65,7 @@ impl Delivery {
         let mut back_off = BACK_OFF_FIRST;
         while !stop.is_cancelled() {
             let bodies = match self
-                .read(move |reader, _| reader.after(delivered, REQUEST_BODIES))
+                .read(move |reader, _| reader.after(delivered, REQUEST_BODIES, REQUEST_BYTES))
                 .await
             {
                 Ok(bodies) => bodies,
