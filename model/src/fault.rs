@@ -16,9 +16,11 @@ pub struct Fault {
 pub struct Place {
     /// The file, relative to the site's folder; an environment variable's name where one overrides it.
     pub file: String,
-    /// The line, from 1.
+    /// The sheet, where the file is a workbook.
+    pub sheet: Option<String>,
+    /// The line or the sheet's row, from 1.
     pub line: u32,
-    /// The column in characters, from 1.
+    /// The column, from 1: in characters, or the sheet's.
     pub column: u32,
 }
 
@@ -27,8 +29,17 @@ impl Place {
     pub fn new(file: impl Into<String>, line: u32, column: u32) -> Self {
         Self {
             file: file.into(),
+            sheet: None,
             line,
             column,
+        }
+    }
+
+    /// The place of a cell in a workbook, its row and column from 1.
+    pub fn in_sheet(file: impl Into<String>, sheet: impl Into<String>, row: u32, column: u32) -> Self {
+        Self {
+            sheet: Some(sheet.into()),
+            ..Self::new(file, row, column)
         }
     }
 
@@ -58,7 +69,16 @@ impl Fault {
 
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
+        match &self.sheet {
+            Some(sheet) => write!(
+                formatter,
+                "{}:{sheet}!{}{}",
+                self.file,
+                letters(self.column),
+                self.line
+            ),
+            None => write!(formatter, "{}:{}:{}", self.file, self.line, self.column),
+        }
     }
 }
 
@@ -68,9 +88,35 @@ impl fmt::Display for Fault {
     }
 }
 
+/// A sheet's column as Excel names it: 1 is A, 27 is AA.
+fn letters(column: u32) -> String {
+    let mut letters = Vec::new();
+    let mut rest = column;
+    while let Some(digit) = rest.checked_sub(1) {
+        letters.push(char::from(b'A' + (digit % 26) as u8));
+        rest = digit / 26;
+    }
+    letters.iter().rev().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_is_named_as_excel_names_it() {
+        for (column, name) in [
+            (1, "A"),
+            (26, "Z"),
+            (27, "AA"),
+            (702, "ZZ"),
+            (703, "AAA"),
+            (16_384, "XFD"),
+        ] {
+            let place = Place::in_sheet("devices.xlsx", "点表", 7, column);
+            assert_eq!(place.to_string(), format!("devices.xlsx:点表!{name}7"));
+        }
+    }
 
     #[test]
     fn a_place_counts_lines_and_characters_from_one() {

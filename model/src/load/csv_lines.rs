@@ -1,162 +1,55 @@
 //! Reads a table of comma-separated values, line by line, knowing where every field stands.
 
-use super::names::shown;
-use super::nearest::suggestion;
+use super::lines::{Line, Table};
 use super::source::{Source, Spot};
-use crate::{Fault, Place};
-
-/// One line of a table, with as many fields as the header.
-pub(super) struct Line<'site, 'line> {
-    source: &'site Source<'site>,
-    columns: &'static [&'static str],
-    record: &'line csv::StringRecord,
-    starts: Vec<usize>,
-}
+use crate::Fault;
 
 /// Reads every line below a header that must be exactly `columns`; what `read` gives is kept in the file's order.
 pub(super) fn read_lines<T>(
     file: &str,
     text: &str,
     columns: &'static [&'static str],
-    mut read: impl FnMut(&Line<'_, '_>) -> Option<T>,
+    read: impl FnMut(&Line<'_>) -> Option<T>,
 ) -> (Vec<T>, Vec<Fault>) {
     let source = Source::new(file, text);
-    let values = read_records(&source, columns, &mut read);
+    let mut table = Table::new(&source, columns, read);
+    read_records(&source, |fields, spots| table.take(fields, spots));
+    let values = table.into_values(Spot::Offset(0));
     (values, source.into_faults())
 }
 
-fn read_records<T>(
-    source: &Source<'_>,
-    columns: &'static [&'static str],
-    read: &mut impl FnMut(&Line<'_, '_>) -> Option<T>,
-) -> Vec<T> {
-    let mut values = Vec::new();
+fn read_records(source: &Source<'_>, mut take: impl FnMut(&[&str], &[Spot<'_>]) -> bool) {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .trim(csv::Trim::All)
         .from_reader(source.text().as_bytes());
     let mut record = csv::StringRecord::new();
-    let mut header_seen = false;
-    while !source.is_full() {
+    loop {
         let begin = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
         // Reading a text in memory does not fail; if it ever did, the rest would not be passed over in silence.
         match reader.read_record(&mut record) {
             Ok(true) => {}
-            Ok(false) => break,
+            Ok(false) => return,
             Err(error) => {
                 source.fault(Spot::Offset(begin), format!("this line can't be read: {error}"));
-                break;
+                return;
             }
         }
-        let starts = match field_starts(source.text(), begin) {
-            Ok(starts) => starts,
+        let spots: Vec<Spot<'_>> = match field_starts(source.text(), begin) {
+            Ok(starts) => starts.into_iter().map(Spot::Offset).collect(),
             Err(quote) => {
                 source.fault(
                     Spot::Offset(quote),
                     "the quote that opens here is never closed: write another `\"` at the field's end",
                 );
-                break;
+                return;
             }
         };
-        let line = Line {
-            source,
-            columns,
-            record: &record,
-            starts,
-        };
-        if !header_seen {
-            header_seen = true;
-            if !line.is_header() {
-                break;
-            }
-        } else if line.is_whole() {
-            values.extend(read(&line));
+        let fields: Vec<&str> = record.iter().collect();
+        if !take(&fields, &spots) {
+            return;
         }
-    }
-    if !header_seen {
-        source.fault(
-            Spot::Offset(0),
-            format!("the header is missing: write `{}`", columns.join(",")),
-        );
-    }
-    values
-}
-
-impl Line<'_, '_> {
-    /// A field's text, without the spaces around it.
-    pub(super) fn text(&self, column: &str) -> &str {
-        self.position(column)
-            .and_then(|position| self.record.get(position))
-            .unwrap_or("")
-    }
-
-    /// A field's place.
-    pub(super) fn place(&self, column: &str) -> Place {
-        self.source.place(self.spot(column))
-    }
-
-    /// Notes a mistake of a field.
-    pub(super) fn fault(&self, column: &str, text: impl std::fmt::Display) {
-        self.source.fault(self.spot(column), format!("{column}: {text}"));
-    }
-
-    /// What a field means; a mistake in it is noted.
-    pub(super) fn parsed<T>(&self, column: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        parse(self.text(column))
-            .map_err(|text| self.fault(column, text))
-            .ok()
-    }
-
-    fn position(&self, column: &str) -> Option<usize> {
-        self.columns.iter().position(|known| *known == column)
-    }
-
-    fn spot(&self, column: &str) -> Spot<'static> {
-        let start = self
-            .position(column)
-            .and_then(|position| self.starts.get(position))
-            .or(self.starts.first());
-        Spot::Offset(start.copied().unwrap_or(0))
-    }
-
-    fn is_header(&self) -> bool {
-        for (position, column) in self.columns.iter().enumerate() {
-            let found = self.record.get(position).unwrap_or("");
-            if found != *column {
-                let near = if found.is_empty() {
-                    String::new()
-                } else {
-                    suggestion(found, self.columns.iter().copied())
-                };
-                let text = format!(
-                    "the header must be `{}`; here `{}` stands for `{column}`{near}",
-                    self.columns.join(","),
-                    shown(found)
-                );
-                self.source.fault(self.spot(column), text);
-                return false;
-            }
-        }
-        self.is_whole()
-    }
-
-    fn is_whole(&self) -> bool {
-        let (found, right) = (self.record.len(), self.columns.len());
-        if found != right {
-            let at = self
-                .starts
-                .get(right)
-                .or(self.starts.first())
-                .copied()
-                .unwrap_or(0);
-            let text = format!(
-                "this line has {found} fields instead of {right}: {}",
-                self.columns.join(",")
-            );
-            self.source.fault(Spot::Offset(at), text);
-        }
-        found == right
     }
 }
 
@@ -201,7 +94,7 @@ mod tests {
     const COLUMNS: &[&str] = &["id", "name"];
 
     fn check(text: &str, expected: &[&str]) {
-        let read = |line: &Line<'_, '_>| {
+        let read = |line: &Line<'_>| {
             Some(format!(
                 "{} {}={}",
                 line.place("name"),

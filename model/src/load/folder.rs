@@ -140,10 +140,8 @@ impl Folder {
     /// # Errors
     /// It can't be read or is not UTF-8.
     pub(super) fn text_or_fault(&self, path: &str) -> Result<Option<&str>, Fault> {
-        let bytes = match self.files.get(path) {
-            None => return Ok(None),
-            Some(Content::Bytes(bytes)) => bytes,
-            Some(Content::Unreadable(why)) => return Err(Fault::new(Place::new(path, 1, 1), why)),
+        let Some(bytes) = self.bytes_or_fault(path)? else {
+            return Ok(None);
         };
         encoding::utf8(bytes).map(Some).map_err(|refused| {
             Fault::new(
@@ -151,6 +149,18 @@ impl Folder {
                 refused.advice,
             )
         })
+    }
+
+    /// A file's bytes for loading: `Ok(None)` when it is missing.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub(super) fn bytes_or_fault(&self, path: &str) -> Result<Option<&[u8]>, Fault> {
+        match self.files.get(path) {
+            None => Ok(None),
+            Some(Content::Bytes(bytes)) => Ok(Some(bytes)),
+            Some(Content::Unreadable(why)) => Err(Fault::new(Place::new(path, 1, 1), why)),
+        }
     }
 
     /// Whether there is such a file, readable or not.

@@ -1,13 +1,13 @@
 //! Reads a site's folder, checks everything in it, and tells every mistake at once.
 //!
-//! [`Folder`] holds the files; one module a file says what that file has. Below them `table` and `csv_lines` hand out a
-//! file's values, and `source` collects its mistakes, each at the line and column where it stands.
+//! [`Folder`] holds the files; one module a file says what that file has. Below them `table`, `csv_lines` and `sheet_lines` hand out
+//! a file's values, and `source` collects its mistakes, each at the line and column where it stands.
 
 mod address;
 mod connection_toml;
 mod csv_lines;
 mod data_type;
-mod devices_csv;
+mod devices;
 mod document;
 mod encoding;
 mod environment;
@@ -15,6 +15,7 @@ mod field;
 mod folder;
 mod gateway_toml;
 mod influxdb_toml;
+mod lines;
 mod link;
 mod names;
 mod nearest;
@@ -25,6 +26,7 @@ mod profile_toml;
 mod quantity;
 mod roster_csv;
 mod secret;
+mod sheet_lines;
 mod source;
 mod standard_toml;
 mod table;
@@ -37,7 +39,7 @@ use std::sync::Arc;
 pub use folder::Folder;
 pub(crate) use link::link;
 
-use self::devices_csv::Known;
+use self::devices::Known;
 use self::environment::Overrides;
 use self::gateway_toml::Gateway;
 use crate::{
@@ -182,18 +184,25 @@ impl Profiles {
 }
 
 fn devices(folder: &Folder, known: &Known<'_>, faults: &mut Vec<Fault>) -> Vec<Device> {
-    let Some(text) = text(folder, devices_csv::FILE, faults) else {
-        if !folder.has(devices_csv::FILE) {
-            let right = if folder.has("devices.xlsx") {
-                "this file is missing, and devices.xlsx can't be read yet: save its sheet as \"CSV UTF-8\" under this name"
-            } else {
-                "this file is missing: it has the site's devices, one a line"
-            };
-            faults.push(Fault::new(Place::new(devices_csv::FILE, 1, 1), right));
+    use self::devices::{CSV_FILE, XLSX_FILE, read_csv, read_xlsx};
+
+    let (devices, found) = match (folder.has(CSV_FILE), folder.has(XLSX_FILE)) {
+        (true, true) => {
+            let right = "devices.csv has the site's devices, too: keep one of the two";
+            (Vec::new(), vec![Fault::new(Place::new(XLSX_FILE, 1, 1), right)])
         }
-        return Vec::new();
+        (false, false) => {
+            let right = "this file is missing: it has the site's devices, one a line";
+            (Vec::new(), vec![Fault::new(Place::new(CSV_FILE, 1, 1), right)])
+        }
+        (true, false) => {
+            text(folder, CSV_FILE, faults).map_or_else(Default::default, |text| read_csv(text, known))
+        }
+        (false, true) => match folder.bytes_or_fault(XLSX_FILE) {
+            Ok(bytes) => read_xlsx(bytes.unwrap_or_default(), known),
+            Err(fault) => (Vec::new(), vec![fault]),
+        },
     };
-    let (devices, found) = devices_csv::read(text, known);
     faults.extend(found);
     devices
 }

@@ -2,7 +2,8 @@
 
 use jiff::civil::{Date, Time};
 
-use super::csv_lines::{Line, read_lines};
+use super::csv_lines::read_lines;
+use super::lines::Line;
 use super::names::{plain, said, shown};
 use crate::{DutyDays, DutyShift, Fault};
 
@@ -45,7 +46,7 @@ pub(super) fn read(text: &str) -> (Vec<DutyShift>, Vec<Fault>) {
     (shifts, faults)
 }
 
-fn shift(line: &Line<'_, '_>) -> Option<DutyShift> {
+fn shift(line: &Line<'_>) -> Option<DutyShift> {
     let text = |column| line.parsed(column, |text| said(text).map(str::to_owned));
     let (person, role) = (text("person"), text("role"));
     let phone = line.parsed("phone", |text| plain(text).map(str::to_owned));

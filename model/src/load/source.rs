@@ -13,6 +13,12 @@ const MOST_FAULTS: usize = 1_000;
 pub(super) enum Spot<'site> {
     /// So many bytes into the file.
     Offset(usize),
+    /// A cell of a workbook, its row and column from 1.
+    Cell {
+        sheet: &'site str,
+        row: u32,
+        column: u32,
+    },
     /// Not in the file: in this environment variable.
     Variable(&'site str),
 }
@@ -51,6 +57,7 @@ impl<'site> Source<'site> {
     pub(super) fn place(&self, spot: Spot<'_>) -> Place {
         let offset = match spot {
             Spot::Offset(offset) => offset.min(self.text.len()),
+            Spot::Cell { sheet, row, column } => return Place::in_sheet(self.file, sheet, row, column),
             Spot::Variable(variable) => return Place::new(variable, 1, 1),
         };
         let line = self.line_starts.partition_point(|start| *start <= offset).max(1);

@@ -1,4 +1,4 @@
-//! What is told of a `devices.csv` and a `roster.csv`.
+//! What is told of a `devices.csv`, a `devices.xlsx` and a `roster.csv`.
 
 use super::*;
 use crate::{DeviceIndex, PointId, Unit};
@@ -200,5 +200,65 @@ fn a_shift_may_go_over_midnight() {
             "roster.csv:2:8: from: `8:00` is no time of day: write `08:00`, or `00:00` for midnight",
             "roster.csv:2:13: to: `24:00` is no time of day: write `08:00`, or `00:00` for midnight",
         ],
+    );
+}
+
+/// The small site's devices as a workbook, with `to` in the first device's cell of `column`.
+fn workbook(column: usize, to: &str) -> Vec<u8> {
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    sheet.set_name("设备").unwrap();
+    for (row, line) in (0..).zip(DEVICES.lines()) {
+        for (at, field) in (0..).zip(line.split(',')) {
+            let is_changed = row == 1 && usize::from(at) == column;
+            sheet.write(row, at, if is_changed { to } else { field }).unwrap();
+        }
+    }
+    workbook.save_to_buffer().unwrap()
+}
+
+fn site_with(workbook: &[u8]) -> Folder {
+    Folder::of_bytes([
+        ("gateway.toml", GATEWAY.as_bytes()),
+        ("devices.xlsx", workbook),
+        ("profiles/pump.toml", PUMP.as_bytes()),
+        ("profiles/lamp.toml", LAMP.as_bytes()),
+    ])
+}
+
+#[test]
+fn devices_kept_as_a_workbook_are_those_of_the_text_file() {
+    let by_text = load(&small_site(), []).site;
+    let loading = load(&site_with(&workbook(usize::MAX, "")), []);
+    assert_eq!(told(&loading), Vec::<String>::new());
+    let plain = |site: &Site| -> Vec<_> {
+        let without_place = |device: &Device| Device {
+            place: Place::default(),
+            ..device.clone()
+        };
+        site.devices.values().map(without_place).collect()
+    };
+    assert_eq!(
+        format!("{:?}", plain(&loading.site)),
+        format!("{:?}", plain(&by_text))
+    );
+}
+
+#[test]
+fn a_workbooks_mistake_is_told_at_its_cell() {
+    let loading = load(&site_with(&workbook(2, "pmp")), []);
+    assert_eq!(
+        told(&loading),
+        ["devices.xlsx:设备!C2: profile: unknown profile `pmp`; did you mean `pump`?"]
+    );
+}
+
+#[test]
+fn two_lists_of_devices_are_one_too_many() {
+    let mut folder = site_with(&workbook(usize::MAX, ""));
+    folder.set_text("devices.csv", DEVICES);
+    assert_eq!(
+        told(&load(&folder, [])),
+        ["devices.xlsx:1:1: devices.csv has the site's devices, too: keep one of the two"]
     );
 }

@@ -1,17 +1,21 @@
-//! What `devices.csv` has: the equipment, one line a device.
+//! What `devices.csv` or `devices.xlsx` has: the equipment, one line a device.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::csv_lines::{Line, read_lines};
+use super::csv_lines::read_lines;
+use super::lines::Line;
 use super::names::{check_id, plain, said, shown};
 use super::nearest::suggestion;
 use super::quantity::duration_within;
+use super::sheet_lines;
 use crate::{Address, Connection, ConnectionIndex, Device, Fault, Place, PointId, Profile, Unit};
 
 /// The file's name.
-pub(super) const FILE: &str = "devices.csv";
+pub(super) const CSV_FILE: &str = "devices.csv";
+/// Its name where it is kept as a workbook, whose first sheet has the devices.
+pub(super) const XLSX_FILE: &str = "devices.xlsx";
 
 const COLUMNS: &[&str] = &[
     "id",
@@ -37,10 +41,20 @@ pub(super) struct Known<'site> {
 }
 
 /// Reads the devices that are right, numbered; all mistakes are told.
-pub(super) fn read(text: &str, known: &Known<'_>) -> (Vec<Device>, Vec<Fault>) {
+pub(super) fn read_csv(text: &str, known: &Known<'_>) -> (Vec<Device>, Vec<Fault>) {
+    read_lines(CSV_FILE, text, COLUMNS, numbering(known))
+}
+
+/// The same from a workbook's bytes.
+pub(super) fn read_xlsx(bytes: &[u8], known: &Known<'_>) -> (Vec<Device>, Vec<Fault>) {
+    sheet_lines::read_lines(XLSX_FILE, bytes, COLUMNS, numbering(known))
+}
+
+/// Reads one line after the other, numbering the points of those that are right.
+fn numbering<'known>(known: &'known Known<'_>) -> impl FnMut(&Line<'_>) -> Option<Device> + 'known {
     let mut lines_by_id: HashMap<String, u32> = HashMap::new();
     let mut next_point = PointId(0);
-    read_lines(FILE, text, COLUMNS, |line| {
+    move |line| {
         let place = line.place("id");
         let is_new = check_unique(line, &place, &mut lines_by_id);
         let device = device(line, place, known, next_point).filter(|_| is_new)?;
@@ -53,10 +67,10 @@ pub(super) fn read(text: &str, known: &Known<'_>) -> (Vec<Device>, Vec<Fault>) {
         };
         next_point = PointId(following);
         Some(device)
-    })
+    }
 }
 
-fn check_unique(line: &Line<'_, '_>, place: &Place, lines_by_id: &mut HashMap<String, u32>) -> bool {
+fn check_unique(line: &Line<'_>, place: &Place, lines_by_id: &mut HashMap<String, u32>) -> bool {
     let id = line.text("id");
     match lines_by_id.get(id) {
         Some(other) => {
@@ -77,7 +91,7 @@ fn check_unique(line: &Line<'_, '_>, place: &Place, lines_by_id: &mut HashMap<St
 }
 
 /// Reads every field before it gives up, so that all of a line's mistakes are told at once.
-fn device(line: &Line<'_, '_>, place: Place, known: &Known<'_>, first_point: PointId) -> Option<Device> {
+fn device(line: &Line<'_>, place: Place, known: &Known<'_>, first_point: PointId) -> Option<Device> {
     let id = line.parsed("id", check_id);
     let name = line.parsed("name", |name| said(name).map(str::to_owned));
     let profile = line.parsed("profile", |name| look_up("profile", name, known.profiles));
