@@ -1,20 +1,26 @@
-//! A site moved to loopback: the same files, with the connections' addresses and nothing else rewritten.
+//! A site moved to loopback: the same files, with nothing else rewritten than the connections' addresses and the paths of
+//! secrets' files, which stay where they are.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use model::Folder;
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value, value};
 
 /// The file that names the connections.
 const GATEWAY: &str = "gateway.toml";
 
-/// The text of `gateway.toml` with other urls of connections; comments, order and everything else stay as they are.
+/// The text of `gateway.toml` with other urls of connections, and with the paths of secrets' files, which are relative to
+/// the site's `root`, made whole; comments, order and everything else stay as they are.
 ///
 /// # Errors
 /// The text is not TOML, or its connections are not tables.
-pub(crate) fn with_urls(text: &str, urls: &[(String, String)]) -> Result<String, String> {
+pub(crate) fn with_urls(
+    text: &str,
+    urls: &[(String, String)],
+    root: Option<&Path>,
+) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error| format!("{GATEWAY}: {error}"))?;
     let connections = document.entry("connections").or_insert(Item::Table(Table::new()));
     for (name, url) in urls {
@@ -40,7 +46,28 @@ pub(crate) fn with_urls(text: &str, urls: &[(String, String)]) -> Result<String,
             table.remove(key);
         }
     }
+    if let Some(root) = root.and_then(|root| std::path::absolute(root).ok()) {
+        make_paths_whole(document.as_table_mut(), &root);
+    }
     Ok(document.to_string())
+}
+
+/// Writes every relative path of a `…_file` key from the file system's root on.
+fn make_paths_whole(table: &mut dyn TableLike, root: &Path) {
+    for (key, item) in table.iter_mut() {
+        if let Some(inner) = item.as_table_like_mut() {
+            make_paths_whole(inner, root);
+        } else if let Some(inner) = item.as_array_of_tables_mut() {
+            inner.iter_mut().for_each(|table| make_paths_whole(table, root));
+        } else if key.ends_with("_file")
+            && let Some(Value::String(path)) = item.as_value_mut()
+            && let Some(whole) = root.join(path.value()).to_str()
+        {
+            let decor = path.decor().clone();
+            *path = toml_edit::Formatted::new(whole.to_owned());
+            *path.decor_mut() = decor;
+        }
+    }
 }
 
 /// Writes the moved site to a folder; other files in it stay. Each file appears whole, and `gateway.toml` after all others:
@@ -84,6 +111,7 @@ mod tests {
         let moved = with_urls(
             text,
             &[("pump_room_a".into(), "modbus+tcp://127.0.0.1:4711".into())],
+            None,
         )
         .unwrap();
         assert_eq!(moved, text.replace("192.168.1.20:502", "127.0.0.1:4711"));
@@ -92,11 +120,18 @@ mod tests {
     #[test]
     fn what_only_a_connection_with_tls_may_have_is_left_out() {
         let text = "[connections.a]\nurl = \"mqtts://b\"\nca_file = \"ca.pem\"\nversion = \"3.1.1\"\ninterval = \"5s\"\n";
-        let moved = with_urls(text, &[("a".into(), "mqtt://127.0.0.1:1".into())]).unwrap();
+        let moved = with_urls(text, &[("a".into(), "mqtt://127.0.0.1:1".into())], None).unwrap();
         assert_eq!(
             moved,
             "[connections.a]\nurl = \"mqtt://127.0.0.1:1\"\ninterval = \"5s\"\n"
         );
+    }
+
+    #[test]
+    fn a_secret_is_found_from_the_moved_site_too() {
+        let text = "[influxdb]\ntoken_file = \"influx.token\" # the writer's\n[connections]\na = { password_file = \"/etc/p\" }\n";
+        let moved = with_urls(text, &[], Some(Path::new("/sites/yard"))).unwrap();
+        assert_eq!(moved, text.replace("influx.token", "/sites/yard/influx.token"));
     }
 
     #[test]
@@ -107,6 +142,7 @@ mod tests {
                 ("a".into(), "mqtt://127.0.0.1:1".into()),
                 ("b".into(), "mqtt://127.0.0.1:2".into()),
             ],
+            None,
         );
         let moved: DocumentMut = moved.unwrap().parse().unwrap();
         assert_eq!(

@@ -319,6 +319,6 @@ fn write_moved(folder: &Folder, addresses: &[Address], out: &Path) -> Result<(),
     let text = folder
         .text("gateway.toml")
         .ok_or_else(|| refused("the site has no gateway.toml".to_owned()))?;
-    let gateway = local::with_urls(text, &urls).map_err(refused)?;
+    let gateway = local::with_urls(text, &urls, folder.root()).map_err(refused)?;
     local::write(folder, gateway, out).map_err(|error| refused(error.to_string()))
 }

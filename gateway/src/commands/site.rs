@@ -73,12 +73,12 @@ pub fn roster_gap(site: &Site, now: Timestamp) -> Option<Fault> {
     Some(Fault::new(last.place.clone(), text))
 }
 
-/// The environment; a variable that is not UTF-8 cannot be one of ours.
+/// The environment; what is not UTF-8 in it becomes U+FFFD, which no override may have, so that loading tells it.
 pub fn environment() -> Vec<(String, String)> {
-    let utf8 = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    };
-    std::env::vars_os().filter_map(utf8).collect()
+    let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+    std::env::vars_os()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
 }
 
 /// Prints faults, one a line.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use config::{Environment, Source as _};
 
+use crate::{Fault, Place};
+
 /// How many parts a key can have.
 const DEEPEST_KEY: usize = 6;
 
@@ -44,6 +46,20 @@ impl Overrides {
         overrides
     }
 
+    /// Tells each variable whose value is not what was meant: whoever read the environment puts U+FFFD in the place of
+    /// bytes that are not UTF-8.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let own = self
+            .said
+            .iter()
+            .filter(|(_, value)| value.contains(char::REPLACEMENT_CHARACTER));
+        let own = own.map(|(variable, _)| {
+            let right = "its value is not UTF-8: write it again in that encoding";
+            Fault::new(Place::new(variable.as_str(), 1, 1), right)
+        });
+        own.chain(self.keys.values().flat_map(Self::faults)).collect()
+    }
+
     /// The first of its variables, in the order of the keys.
     pub(super) fn first_variable(&self) -> Option<&str> {
         self.variables().first().copied()
@@ -66,6 +82,19 @@ mod tests {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         )
+    }
+
+    #[test]
+    fn a_value_that_is_not_utf8_is_told_by_its_variable() {
+        let found = overrides(&[
+            ("FACILITY__INFLUXDB__TOKEN", "caf\u{FFFD}"),
+            ("FACILITY__LISTEN", "127.0.0.1:1"),
+        ]);
+        let told: Vec<String> = found.faults().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["FACILITY__INFLUXDB__TOKEN:1:1: its value is not UTF-8: write it again in that encoding"]
+        );
     }
 
     #[test]

@@ -94,6 +94,11 @@ impl Folder {
         })
     }
 
+    /// Where it was read from; `None` when it was not read from disk. Paths of secrets' files in it are relative to that.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
     /// The files' paths relative to the folder, in their order.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)

@@ -63,6 +63,7 @@ pub struct Loading {
 pub fn load(folder: &Folder, environment: impl IntoIterator<Item = (String, String)>) -> Loading {
     let mut faults = Vec::new();
     let overrides = Overrides::of(environment);
+    faults.extend(overrides.faults());
     let (gateway, broken_gateway) = gateway(folder, &overrides, &mut faults);
     let (connections, numbered) = number_connections(gateway.connections);
     let Profiles { all, usable } = profiles(folder, &mut faults);
