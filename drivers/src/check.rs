@@ -28,8 +28,18 @@ pub fn check(site: &Site) -> Vec<Fault> {
             .iter()
             .filter_map(|(index, connection)| useless_certificates(site, index, connection)),
     );
+    faults.extend(useless_publishing(site));
     faults.sort();
     faults
+}
+
+/// Certificates of `[mqtt]` that can't be used.
+fn useless_publishing(site: &Site) -> Option<Fault> {
+    let error = tls::client(site.mqtt.as_ref()?.broker.tls.as_ref()?).err()?;
+    Some(Fault::new(
+        Place::new("gateway.toml", 1, 1),
+        format!("`mqtt`: {error}"),
+    ))
 }
 
 fn unreadable_points(site: &Site) -> Vec<Fault> {

@@ -29,6 +29,7 @@ pub use field::{ConnectionStats, DeviceStats, Field, Request};
 pub use meters::Percentiles;
 pub use modbus::learnt::{Learnt, Length, Stretch};
 pub use modbus::probe;
+pub use mqtt::publish;
 
 use std::sync::Arc;
 

@@ -114,6 +114,7 @@ pub(crate) fn site(connection: Connection, units: impl IntoIterator<Item = (Unit
         devices,
         influxdb: None,
         destinations: BTreeMap::new(),
+        mqtt: None,
         notify: Notify::default(),
         standard: Standard::default(),
         roster: Vec::new(),

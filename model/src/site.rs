@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::{
-    Class, Connection, ConnectionIndex, Dense, Device, DeviceIndex, DutyShift, PointId, Profile, Standard,
+    Class, Connection, ConnectionIndex, Dense, Device, DeviceIndex, DutyShift, PointId, Profile, Publishing,
+    Standard,
 };
 
 /// A loaded site. Everything in it is checked; what was faulty is left out (and told by [`crate::load`]).
@@ -30,6 +31,8 @@ pub struct Site {
     pub influxdb: Option<InfluxDb>,
     /// Where it goes as well, by name; each has a delivery of its own.
     pub destinations: BTreeMap<String, InfluxDb>,
+    /// Where the gateway publishes what it knows; none: nowhere.
+    pub mqtt: Option<Publishing>,
     /// How people are told.
     pub notify: Notify,
     /// What was promised.

@@ -52,6 +52,7 @@ pub(crate) fn site(scripts: &[(&str, &str)]) -> Site {
         devices: Dense::new(devices),
         influxdb: None,
         destinations: BTreeMap::new(),
+        mqtt: None,
         notify: Notify::default(),
         standard: standard(),
         roster: Vec::new(),

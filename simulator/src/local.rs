@@ -12,16 +12,23 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, Value, value};
 const GATEWAY: &str = "gateway.toml";
 
 /// The text of `gateway.toml` with other urls of connections, and with the paths of secrets' files, which are relative to
-/// the site's `root`, made whole; comments, order and everything else stay as they are.
+/// the site's `root`, made whole; comments, order and everything else stay as they are. What the site publishes goes to the
+/// `broker` on loopback, and nowhere if there is none: simulated alarms are nobody else's business.
 ///
 /// # Errors
 /// The text is not TOML, or its connections are not tables.
 pub(crate) fn with_urls(
     text: &str,
     urls: &[(String, String)],
+    broker: Option<&str>,
     root: Option<&Path>,
 ) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error| format!("{GATEWAY}: {error}"))?;
+    match (document.get_mut("mqtt").and_then(Item::as_table_like_mut), broker) {
+        (Some(table), Some(url)) => move_to(table, url),
+        (Some(_), None) => drop(document.remove("mqtt")),
+        (None, _) => {}
+    }
     let connections = document.entry("connections").or_insert(Item::Table(Table::new()));
     for (name, url) in urls {
         let tables = connections
@@ -32,24 +39,28 @@ pub(crate) fn with_urls(
         let table = table
             .as_table_like_mut()
             .ok_or_else(|| format!("{GATEWAY}: `connections.{name}` is not a table"))?;
-        let decor = table
-            .get("url")
-            .and_then(Item::as_value)
-            .map(|old| old.decor().clone());
-        let mut new = value(url);
-        if let (Some(decor), Some(new)) = (decor, new.as_value_mut()) {
-            *new.decor_mut() = decor;
-        }
-        table.insert("url", new);
-        // What is on loopback has no TLS, and the broker there speaks MQTT 5.
-        for key in ["ca_file", "cert_file", "key_file", "version"] {
-            table.remove(key);
-        }
+        move_to(table, url);
     }
     if let Some(root) = root.and_then(|root| std::path::absolute(root).ok()) {
         make_paths_whole(document.as_table_mut(), &root);
     }
     Ok(document.to_string())
+}
+
+fn move_to(table: &mut dyn TableLike, url: &str) {
+    let decor = table
+        .get("url")
+        .and_then(Item::as_value)
+        .map(|old| old.decor().clone());
+    let mut new = value(url);
+    if let (Some(decor), Some(new)) = (decor, new.as_value_mut()) {
+        *new.decor_mut() = decor;
+    }
+    table.insert("url", new);
+    // What is on loopback has no TLS, and the broker there speaks MQTT 5.
+    for key in ["ca_file", "cert_file", "key_file", "version"] {
+        table.remove(key);
+    }
 }
 
 /// Writes every relative path of a `…_file` key from the file system's root on.
@@ -112,6 +123,7 @@ mod tests {
             text,
             &[("pump_room_a".into(), "modbus+tcp://127.0.0.1:4711".into())],
             None,
+            None,
         )
         .unwrap();
         assert_eq!(moved, text.replace("192.168.1.20:502", "127.0.0.1:4711"));
@@ -120,7 +132,7 @@ mod tests {
     #[test]
     fn what_only_a_connection_with_tls_may_have_is_left_out() {
         let text = "[connections.a]\nurl = \"mqtts://b\"\nca_file = \"ca.pem\"\nversion = \"3.1.1\"\ninterval = \"5s\"\n";
-        let moved = with_urls(text, &[("a".into(), "mqtt://127.0.0.1:1".into())], None).unwrap();
+        let moved = with_urls(text, &[("a".into(), "mqtt://127.0.0.1:1".into())], None, None).unwrap();
         assert_eq!(
             moved,
             "[connections.a]\nurl = \"mqtt://127.0.0.1:1\"\ninterval = \"5s\"\n"
@@ -130,8 +142,19 @@ mod tests {
     #[test]
     fn a_secret_is_found_from_the_moved_site_too() {
         let text = "[influxdb]\ntoken_file = \"influx.token\" # the writer's\n[connections]\na = { password_file = \"/etc/p\" }\n";
-        let moved = with_urls(text, &[], Some(Path::new("/sites/yard"))).unwrap();
+        let moved = with_urls(text, &[], None, Some(Path::new("/sites/yard"))).unwrap();
         assert_eq!(moved, text.replace("influx.token", "/sites/yard/influx.token"));
+    }
+
+    #[test]
+    fn what_the_site_publishes_goes_to_the_broker_on_loopback_or_nowhere() {
+        let text = "connections = {}\n\n[mqtt]\nurl = \"mqtts://company\" # ours\nca_file = \"ca.pem\"\nprefix = \"a\"\n";
+        assert_eq!(
+            with_urls(text, &[], Some("mqtt://127.0.0.1:1"), None).unwrap(),
+            "connections = {}\n\n[mqtt]\nurl = \"mqtt://127.0.0.1:1\" # ours\nprefix = \"a\"\n"
+        );
+        let nowhere = with_urls(text, &[], None, None).unwrap();
+        assert!(!nowhere.contains("mqtt"), "{nowhere}");
     }
 
     #[test]
@@ -142,6 +165,7 @@ mod tests {
                 ("a".into(), "mqtt://127.0.0.1:1".into()),
                 ("b".into(), "mqtt://127.0.0.1:2".into()),
             ],
+            None,
             None,
         );
         let moved: DocumentMut = moved.unwrap().parse().unwrap();

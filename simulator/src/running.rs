@@ -319,6 +319,8 @@ fn write_moved(folder: &Folder, addresses: &[Address], out: &Path) -> Result<(),
     let text = folder
         .text("gateway.toml")
         .ok_or_else(|| refused("the site has no gateway.toml".to_owned()))?;
-    let gateway = local::with_urls(text, &urls, folder.root()).map_err(refused)?;
+    let broker = addresses.iter().find(|address| !address.link.is_modbus());
+    let broker = broker.map(|address| address.link.to_string());
+    let gateway = local::with_urls(text, &urls, broker.as_deref(), folder.root()).map_err(refused)?;
     local::write(folder, gateway, out).map_err(|error| refused(error.to_string()))
 }

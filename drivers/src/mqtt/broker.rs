@@ -5,17 +5,22 @@ use std::time::Duration;
 
 use model::{Connection, MqttVersion};
 use rumqttc::mqttbytes::QoS as QoS4;
-use rumqttc::mqttbytes::v4::{Packet as Packet4, Publish as Publish4, SubscribeReasonCode as Granted4};
+use rumqttc::mqttbytes::v4::{
+    LastWill as Will4, Packet as Packet4, Publish as Publish4, SubscribeReasonCode as Granted4,
+};
 use rumqttc::v5::mqttbytes::QoS as QoS5;
 use rumqttc::v5::mqttbytes::v5::{
-    Filter, Packet as Packet5, Publish as Publish5, SubscribeReasonCode as Granted5,
+    Filter, LastWill as Will5, Packet as Packet5, PubAckReason, Publish as Publish5,
+    SubscribeReasonCode as Granted5,
 };
-use rumqttc::{SubscribeFilter, TlsConfiguration, Transport, v5};
+use rumqttc::{Outgoing, SubscribeFilter, TlsConfiguration, Transport, v5};
 
 use crate::tls;
 
 /// How many messages the broker may send before the first of them is acknowledged.
 pub(crate) const UNACKNOWLEDGED_MOST: u16 = 1000;
+/// How many of our own messages may be on their way before the first of them is acknowledged; more than ever are.
+const IN_FLIGHT_MOST: u16 = 100;
 /// Room for requests to the client: more than acknowledgements can be outstanding, since rumqttc sends them one at a time.
 const REQUESTS_MOST: usize = 65_536;
 /// How long the broker keeps our session, and with it our messages, while we are away; MQTT 3.1.1 can't say it.
@@ -67,6 +72,10 @@ pub(crate) enum Said {
     Message(Message),
     /// For each topic of a subscription, why it was refused, if it was.
     Subscribed(Vec<Option<String>>),
+    /// A message of quality of service 1 is on its way under that number; in the order in which they were asked for.
+    Sent(u16),
+    /// The broker has taken the message of that number, or why it refused it.
+    Taken(u16, Result<(), String>),
     /// It ends the connection, and why.
     Ends(String),
     /// Something that nothing follows from.
@@ -95,9 +104,26 @@ pub(crate) enum Events {
     V311(Box<rumqttc::EventLoop>),
 }
 
+/// What a client is for.
+pub(crate) enum Purpose {
+    /// To listen: the broker keeps our session, and with it our messages, while we are away; each is acknowledged by hand.
+    Listen,
+    /// To publish, in a session that ends with the connection; a last will is left behind.
+    Publish(LastWill),
+}
+
+/// What the broker publishes, retained, when we are gone without a word.
+#[derive(Clone, Debug)]
+pub struct LastWill {
+    /// Where.
+    pub topic: String,
+    /// What.
+    pub payload: Vec<u8>,
+}
+
 /// A client for a connection; nothing is dialled before the first event is asked for. `None` when the link is no broker's, or its
 /// certificates are of no use, which [`crate::check`] tells.
-pub(crate) fn client(connection: &Connection) -> Option<(Client, Events)> {
+pub(crate) fn client(connection: &Connection, purpose: Purpose) -> Option<(Client, Events)> {
     let (host, port) = connection
         .link
         .socket()
@@ -106,47 +132,86 @@ pub(crate) fn client(connection: &Connection) -> Option<(Client, Events)> {
         Some(tls) => Transport::Tls(TlsConfiguration::Rustls(Arc::new(tls::client(tls).ok()?))),
         None => Transport::Tcp,
     };
-    let password = connection
-        .password
-        .as_ref()
-        .map_or("", |password| password.reveal());
     Some(match connection.mqtt_version {
-        MqttVersion::V5 => {
-            let mut options = v5::MqttOptions::new(&connection.client_id, host, port);
+        MqttVersion::V5 => client_v5(connection, (host, port), transport, purpose),
+        MqttVersion::V311 => client_v311(connection, (host, port), transport, purpose),
+    })
+}
+
+fn client_v5(
+    connection: &Connection,
+    (host, port): (&str, u16),
+    transport: Transport,
+    purpose: Purpose,
+) -> (Client, Events) {
+    let mut options = v5::MqttOptions::new(&connection.client_id, host, port);
+    options
+        .set_keep_alive(KEEP_ALIVE)
+        .set_max_packet_size(Some(connection.max_packet_bytes))
+        .set_transport(transport);
+    match purpose {
+        Purpose::Listen => {
             options
                 .set_clean_start(false)
                 .set_session_expiry_interval(Some(SESSION_SECONDS))
                 .set_manual_acks(true)
-                .set_keep_alive(KEEP_ALIVE)
-                .set_receive_maximum(Some(UNACKNOWLEDGED_MOST))
-                .set_max_packet_size(Some(connection.max_packet_bytes))
-                .set_transport(transport);
-            let mut network = options.network_options();
-            network.set_tcp_nodelay(true);
-            options.set_network_options(network);
-            if let Some(user) = &connection.user {
-                options.set_credentials(user, password);
-            }
-            let (client, events) = v5::AsyncClient::new(options, REQUESTS_MOST);
-            (Client::V5(client), Events::V5(Box::new(events)))
+                .set_receive_maximum(Some(UNACKNOWLEDGED_MOST));
         }
-        MqttVersion::V311 => {
-            let mut options = rumqttc::MqttOptions::new(&connection.client_id, host, port);
-            let largest = usize::try_from(connection.max_packet_bytes).unwrap_or(usize::MAX);
+        Purpose::Publish(will) => {
+            let will = Will5::new(will.topic, will.payload, QoS5::AtLeastOnce, true, None);
             options
-                .set_clean_session(false)
-                .set_manual_acks(true)
-                .set_keep_alive(KEEP_ALIVE)
-                .set_max_packet_size(largest, largest)
-                .set_transport(transport);
-            if let Some(user) = &connection.user {
-                options.set_credentials(user, password);
-            }
-            let (client, mut events) = rumqttc::AsyncClient::new(options, REQUESTS_MOST);
-            events.network_options.set_tcp_nodelay(true);
-            (Client::V311(client), Events::V311(Box::new(events)))
+                .set_clean_start(true)
+                .set_outgoing_inflight_upper_limit(IN_FLIGHT_MOST)
+                .set_last_will(will);
         }
-    })
+    }
+    let mut network = options.network_options();
+    network.set_tcp_nodelay(true);
+    options.set_network_options(network);
+    if let Some(user) = &connection.user {
+        options.set_credentials(user, password(connection));
+    }
+    let (client, events) = v5::AsyncClient::new(options, REQUESTS_MOST);
+    (Client::V5(client), Events::V5(Box::new(events)))
+}
+
+fn client_v311(
+    connection: &Connection,
+    (host, port): (&str, u16),
+    transport: Transport,
+    purpose: Purpose,
+) -> (Client, Events) {
+    let mut options = rumqttc::MqttOptions::new(&connection.client_id, host, port);
+    let largest = usize::try_from(connection.max_packet_bytes).unwrap_or(usize::MAX);
+    options
+        .set_keep_alive(KEEP_ALIVE)
+        .set_max_packet_size(largest, largest)
+        .set_transport(transport);
+    match purpose {
+        Purpose::Listen => {
+            options.set_clean_session(false).set_manual_acks(true);
+        }
+        Purpose::Publish(will) => {
+            let will = Will4::new(will.topic, will.payload, QoS4::AtLeastOnce, true);
+            options
+                .set_clean_session(true)
+                .set_inflight(IN_FLIGHT_MOST)
+                .set_last_will(will);
+        }
+    }
+    if let Some(user) = &connection.user {
+        options.set_credentials(user, password(connection));
+    }
+    let (client, mut events) = rumqttc::AsyncClient::new(options, REQUESTS_MOST);
+    events.network_options.set_tcp_nodelay(true);
+    (Client::V311(client), Events::V311(Box::new(events)))
+}
+
+fn password(connection: &Connection) -> &str {
+    connection
+        .password
+        .as_ref()
+        .map_or("", |password| password.reveal())
 }
 
 impl Client {
@@ -189,6 +254,23 @@ impl Client {
         }
     }
 
+    /// Publishes a message with quality of service 1 that the broker keeps for those who come later.
+    pub(crate) fn publish_retained(&self, topic: &str, payload: Vec<u8>) -> Requested {
+        let is_sent = match self {
+            Self::V5(client) => client
+                .try_publish(topic, QoS5::AtLeastOnce, true, payload)
+                .is_ok(),
+            Self::V311(client) => client
+                .try_publish(topic, QoS4::AtLeastOnce, true, payload)
+                .is_ok(),
+        };
+        if is_sent {
+            Requested::Done
+        } else {
+            Requested::NoRoom
+        }
+    }
+
     /// Publishes a command that may be lost.
     pub(crate) fn command(&self, topic: &str, payload: Vec<u8>) {
         let is_sent = match self {
@@ -225,12 +307,12 @@ impl Events {
         match self {
             Self::V5(events) => match events.poll().await {
                 Ok(v5::Event::Incoming(packet)) => Ok(said_v5(packet)),
-                Ok(v5::Event::Outgoing(_)) => Ok(Said::Nothing),
+                Ok(v5::Event::Outgoing(sent)) => Ok(said_of(&sent)),
                 Err(error) => Err(error.to_string()),
             },
             Self::V311(events) => match events.poll().await {
                 Ok(rumqttc::Event::Incoming(packet)) => Ok(said_v311(packet)),
-                Ok(rumqttc::Event::Outgoing(_)) => Ok(Said::Nothing),
+                Ok(rumqttc::Event::Outgoing(sent)) => Ok(said_of(&sent)),
                 Err(error) => Err(error.to_string()),
             },
         }
@@ -242,6 +324,13 @@ impl Events {
             Self::V5(events) => events.clean(),
             Self::V311(events) => events.clean(),
         }
+    }
+}
+
+fn said_of(sent: &Outgoing) -> Said {
+    match sent {
+        Outgoing::Publish(number) if *number > 0 => Said::Sent(*number),
+        _ => Said::Nothing,
     }
 }
 
@@ -258,6 +347,13 @@ fn said_v5(packet: Packet5) -> Said {
             };
             Said::Subscribed(answer.return_codes.iter().map(refused).collect())
         }
+        Packet5::PubAck(answer) => Said::Taken(
+            answer.pkid,
+            match answer.reason {
+                PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Ok(()),
+                reason => Err(format!("{reason:?}")),
+            },
+        ),
         Packet5::Disconnect(reason) => Said::Ends(format!("{:?}", reason.reason_code)),
         _ => Said::Nothing,
     }
@@ -276,6 +372,7 @@ fn said_v311(packet: Packet4) -> Said {
             };
             Said::Subscribed(answer.return_codes.iter().map(refused).collect())
         }
+        Packet4::PubAck(answer) => Said::Taken(answer.pkid, Ok(())),
         _ => Said::Nothing,
     }
 }

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::acks::{Era, acknowledge_all};
-use super::broker::{self, Client, Events, Message, Said, UNACKNOWLEDGED_MOST};
+use super::broker::{self, Client, Events, Message, Purpose, Said, UNACKNOWLEDGED_MOST};
 use super::listen::{Arrival, Listener};
 use super::sparkplug::nodes::{Place, speaks_sparkplug};
 use crate::backoff::Backoff;
@@ -53,7 +53,7 @@ pub(crate) async fn run(
     ) else {
         return;
     };
-    let Some((client, events)) = broker::client(&connection) else {
+    let Some((client, events)) = broker::client(&connection, Purpose::Listen) else {
         return;
     };
     let era = Arc::new(Era::first());
@@ -211,7 +211,7 @@ impl Subscriber {
             Said::Ends(reason) => {
                 tracing::warn!(connection = self.name, reason, "the broker ends the connection");
             }
-            Said::Nothing => {}
+            Said::Sent(_) | Said::Taken(..) | Said::Nothing => {}
         }
         true
     }

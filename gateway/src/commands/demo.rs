@@ -211,7 +211,7 @@ async fn ready(
 }
 
 fn is_connection_url(name: &str) -> bool {
-    name.starts_with("FACILITY__CONNECTIONS__") && name.ends_with("__URL")
+    (name.starts_with("FACILITY__CONNECTIONS__") && name.ends_with("__URL")) || name == "FACILITY__MQTT__URL"
 }
 
 /// A receiver on loopback that prints each alert.

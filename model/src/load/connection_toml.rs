@@ -13,7 +13,8 @@ use crate::{Connection, Link, MqttVersion, Secret, Tls};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_millis(500);
-const MAX_PACKET_BYTES: u32 = 1_048_576;
+/// The largest packet, unless a site says another.
+pub(super) const MAX_PACKET_BYTES: u32 = 1_048_576;
 
 /// MQTT's own bound on a packet, in bytes (MQTT 5.0, 1.5.5: a length has four bytes of seven bits).
 const LARGEST_PACKET_BYTES: u64 = 268_435_455;
@@ -31,7 +32,8 @@ const MQTT_KEYS: [&str; 6] = [
 /// The keys that only a connection with TLS has.
 const TLS_KEYS: [&str; 3] = ["ca_file", "cert_file", "key_file"];
 
-const MQTT_VERSIONS: [(&str, MqttVersion); 2] = [("3.1.1", MqttVersion::V311), ("5", MqttVersion::V5)];
+pub(super) const MQTT_VERSIONS: [(&str, MqttVersion); 2] =
+    [("3.1.1", MqttVersion::V311), ("5", MqttVersion::V5)];
 
 /// Reads a connection; `None` when it has a mistake.
 pub(super) fn read(table: &Table<'_>, name: &str, site: &str, folder: &Folder) -> Option<Connection> {
@@ -100,7 +102,7 @@ pub(super) fn read(table: &Table<'_>, name: &str, site: &str, folder: &Folder) -
 }
 
 /// Whom a link with TLS trusts and who it says it is; what the texts hold is judged when the driver is built.
-fn tls(table: &Table<'_>, folder: &Folder, link: Option<&Link>) -> Option<Tls> {
+pub(super) fn tls(table: &Table<'_>, folder: &Folder, link: Option<&Link>) -> Option<Tls> {
     if !link?.is_tls() {
         for key in TLS_KEYS {
             table.fault_if_given(
@@ -129,7 +131,7 @@ fn tls(table: &Table<'_>, folder: &Folder, link: Option<&Link>) -> Option<Tls> {
 }
 
 /// `max_packet`: a whole number of bytes, or a text with a unit.
-fn max_packet_bytes(table: &Table<'_>) -> Option<u32> {
+pub(super) fn max_packet_bytes(table: &Table<'_>) -> Option<u32> {
     let field = table.field("max_packet")?;
     let bytes = match (field.whole(), field.string()) {
         (Some(bytes), _) => u64::try_from(bytes).map_err(|_| "a size is not below zero".to_owned()),

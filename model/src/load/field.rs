@@ -81,6 +81,16 @@ impl<'site> Field<'site> {
         Some(value).filter(|value: &f64| value.is_finite())
     }
 
+    /// Yes or no, if it is that. A variable's text is read as one here, and nowhere earlier.
+    pub(super) fn yes(self) -> Option<bool> {
+        match self.raw {
+            Raw::Toml(DeValue::Boolean(yes)) => Some(*yes),
+            Raw::Variable("true") => Some(true),
+            Raw::Variable("false") => Some(false),
+            _ => None,
+        }
+    }
+
     /// The items of the array, if it is one.
     pub(super) fn items(self) -> Option<impl Iterator<Item = Field<'site>>> {
         match self.raw {

@@ -10,8 +10,8 @@ use super::environment::Overrides;
 use super::folder::Folder;
 use super::names::{check_id, check_name, said, shown};
 use super::table::Table;
-use super::{connection_toml, influxdb_toml, link};
-use crate::{Connection, Fault, InfluxDb, Notify, Webhook};
+use super::{connection_toml, influxdb_toml, link, mqtt_toml};
+use crate::{Connection, Fault, InfluxDb, Notify, Publishing, Webhook};
 
 /// The file's name.
 pub(super) const FILE: &str = "gateway.toml";
@@ -29,6 +29,7 @@ pub(super) struct Gateway {
     pub(super) connections: BTreeMap<String, Option<Connection>>,
     pub(super) influxdb: Option<InfluxDb>,
     pub(super) destinations: BTreeMap<String, InfluxDb>,
+    pub(super) mqtt: Option<Publishing>,
     pub(super) notify: Notify,
     /// Whether a part of the file is not TOML, so that a connection may stand there which is not known.
     pub(super) is_broken: bool,
@@ -46,15 +47,22 @@ pub(super) fn read(text: &str, overrides: &Overrides, folder: &Folder) -> (Gatew
             (None, None, None)
         });
         let id = id.unwrap_or_else(|| "site".to_owned());
+        let connections = root
+            .table("connections", |table| connections(table, &id, folder))
+            .unwrap_or_default();
+        let mqtt = root.table("mqtt", |table| {
+            let publishing = mqtt_toml::read(table, &id, folder)?;
+            check_client_id(table, &publishing.broker, connections.values().flatten());
+            Some(publishing)
+        });
         Gateway {
             name: name.unwrap_or_else(|| id.clone()),
             timezone: timezone.unwrap_or(TimeZone::UTC),
             listen: root
                 .parsed("listen", listen)
                 .map_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), |given| given.value),
-            connections: root
-                .table("connections", |table| connections(table, &id, folder))
-                .unwrap_or_default(),
+            connections,
+            mqtt: mqtt.flatten(),
             influxdb: root
                 .table("influxdb", |table| influxdb_toml::read(table, folder))
                 .flatten(),

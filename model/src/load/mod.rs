@@ -17,6 +17,7 @@ mod gateway_toml;
 mod influxdb_toml;
 mod lines;
 mod link;
+mod mqtt_toml;
 mod names;
 mod nearest;
 mod places;
@@ -86,6 +87,7 @@ pub fn load(folder: &Folder, environment: impl IntoIterator<Item = (String, Stri
         devices: Dense::new(devices),
         influxdb: gateway.influxdb,
         destinations: gateway.destinations,
+        mqtt: gateway.mqtt,
         notify: gateway.notify,
         standard,
         roster,

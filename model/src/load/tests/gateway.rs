@@ -334,9 +334,9 @@ fn whom_it_tells() {
     check(
         FILE,
         "",
-        "[mqtt]\n",
+        "[mail]\n",
         &[
-            "gateway.toml:8:2: unknown key `mqtt`; known here: connections, destinations, influxdb, listen, notify, site",
+            "gateway.toml:8:2: unknown key `mail`; known here: connections, destinations, influxdb, listen, mqtt, notify, site",
         ],
     );
 }

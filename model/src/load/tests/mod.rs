@@ -7,6 +7,7 @@ mod gateway;
 mod mutations;
 mod planned;
 mod profiles;
+mod publishing;
 mod standard;
 
 use super::*;
