@@ -25,8 +25,8 @@ use crate::notices::Courier;
 use crate::sight::Sight;
 use crate::store::{OutboxWriter, Records, StoreError};
 use crate::telemetry::{
-    self, Bounds, ClientError, Delivery, Influx, Keep, Outbox, OutboxParts, Recorder, Room, StartError,
-    Trouble,
+    self, Bounds, ClientError, Delivery, DeliveryParts, Influx, Keep, Outbox, OutboxParts, Recorder, Room,
+    StartError, Trouble,
 };
 use crate::tickets::WorkCalendar;
 
@@ -123,7 +123,7 @@ impl Daemon {
             threads.push(opened.thread);
             outbox = Some(opened.outbox);
             for (delivery, settings) in opened.deliveries.into_iter().zip(destinations.values()) {
-                let (name, stand) = (Arc::clone(&delivery.destination), Arc::clone(&delivery.stand));
+                let (name, stand) = (delivery.destination(), delivery.stand());
                 deliveries.push(Destination {
                     name,
                     kind: kind(settings),
@@ -358,15 +358,14 @@ fn open_outbox(
     let (outbox, newest, thread) = Outbox::start(parts).map_err(DaemonError::Thread)?;
     let mut deliveries = Vec::new();
     for ((name, settings), reader) in destinations.iter().zip(readers) {
-        deliveries.push(Delivery {
+        deliveries.push(Delivery::new(DeliveryParts {
             destination: Arc::clone(name),
             influx: Influx::new(settings)?,
-            reader: Arc::new(Mutex::new(reader)),
+            reader,
             outbox: outbox.clone(),
             newest: newest.clone(),
-            stand: Arc::default(),
             refused_folder: data.join("refused"),
-        });
+        }));
     }
     Ok(OpenedOutbox {
         outbox,

@@ -88,6 +88,11 @@ impl Database {
         Self::open_reader(&self.path)
     }
 
+    /// Keeps at most so many KiB of the file's pages in memory, where SQLite would keep 2,000.
+    pub(super) fn limit_cache(&self, kib: i64) -> Result<(), StoreError> {
+        self.run(|connection| connection.pragma_update(None, "cache_size", -kib))
+    }
+
     /// Does something with the connection; an error names the file.
     pub(super) fn run<T>(
         &self,

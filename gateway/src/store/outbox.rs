@@ -1,14 +1,24 @@
 //! `outbox.db`: request bodies for the time-series database, compressed as they will be sent, until they are delivered.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::database::{Database, Durability, is_spoiled, move_aside, nanoseconds};
 
-const STEPS: &[&str] = &[include_str!("migrations/outbox_1.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/outbox_1.sql"),
+    include_str!("migrations/outbox_2.sql"),
+];
+
+/// The writer's own copy of pages, in KiB: what it removes it has written a moment before.
+const WRITER_CACHE_KIB: i64 = 1024;
+/// A reader goes through the bodies once.
+const READER_CACHE_KIB: i64 = 128;
 
 /// A body that waits to be delivered: gzip of whole lines of line protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +34,7 @@ pub struct Body {
 /// What waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pending {
-    /// How many bodies.
+    /// How many bodies, by their numbers.
     pub bodies: u64,
     /// How many bytes of them.
     pub bytes: u64,
@@ -46,6 +56,15 @@ pub struct OutboxWriter {
     database: Database,
     path: PathBuf,
     destinations: Vec<String>,
+    newest: Counted,
+}
+
+/// A body's number, and how much there was up to and including it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    number: i64,
+    bytes: i64,
+    samples: i64,
 }
 
 impl OutboxWriter {
@@ -80,7 +99,8 @@ impl OutboxWriter {
 
     fn open_file(path: &Path, destinations: &[String]) -> Result<Self, StoreError> {
         let mut database = Database::open(path, Durability::Full, STEPS)?;
-        database.transact(|transaction| {
+        database.limit_cache(WRITER_CACHE_KIB)?;
+        let newest = database.transact(|transaction| {
             for name in destinations {
                 transaction.execute(
                     "INSERT INTO destinations (name, delivered) VALUES (?1, 0) ON CONFLICT (name) DO NOTHING",
@@ -99,12 +119,13 @@ impl OutboxWriter {
             transaction.query_row("SELECT max(length(body)) FROM bodies", [], |row| {
                 row.get::<_, Option<i64>>(0)
             })?;
-            Ok(())
+            Ok(counted(transaction, NEWEST, 0)?.unwrap_or_default())
         })?;
         Ok(Self {
             database,
             path: path.to_owned(),
             destinations: destinations.to_vec(),
+            newest,
         })
     }
 
@@ -155,13 +176,10 @@ impl OutboxWriter {
                     })
             });
             if let Ok((at, samples, body)) = body {
-                self.database.run(|connection| {
-                    connection
-                        .prepare_cached(
-                            "INSERT INTO bodies (number, at, samples, body) VALUES (?1, ?2, ?3, ?4)",
-                        )?
-                        .execute(params![number, at, samples, body])
-                })?;
+                let counted = self.newest.and(samples, &body);
+                self.database
+                    .run(|connection| insert(connection, Some(number), at, counted, samples, &body))?;
+                self.newest = Counted { number, ..counted };
                 taken += 1;
             }
         }
@@ -173,45 +191,42 @@ impl OutboxWriter {
     /// # Errors
     /// The file cannot be opened.
     pub fn reader(&self) -> Result<OutboxReader, StoreError> {
-        Ok(OutboxReader {
-            database: Database::open_reader(&self.path)?,
-            path: self.path.clone(),
-        })
+        OutboxReader::open(&self.path)
     }
 
-    /// Puts a body at the end; it is on the disk when this returns.
+    /// The number of the newest body; 0 where there is none.
+    pub fn newest(&self) -> i64 {
+        self.newest.number
+    }
+
+    /// Puts a body at the end and, in the same transaction, notes how far each destination has come; it is on the disk when this
+    /// returns.
     ///
     /// # Errors
     /// It could not be written; nothing of it is.
-    pub fn put(&mut self, bytes: &[u8], samples: u64, at: Timestamp) -> Result<i64, StoreError> {
-        self.database.transact(|transaction| {
-            transaction
-                .prepare_cached("INSERT INTO bodies (at, samples, body) VALUES (?1, ?2, ?3)")?
-                .execute(params![
-                    nanoseconds(at),
-                    i64::try_from(samples).unwrap_or(i64::MAX),
-                    bytes
-                ])?;
-            Ok(transaction.last_insert_rowid())
-        })
+    pub fn put(
+        &mut self,
+        bytes: &[u8],
+        samples: u64,
+        at: Timestamp,
+        delivered: &BTreeMap<Arc<str>, i64>,
+    ) -> Result<i64, StoreError> {
+        let samples = i64::try_from(samples).unwrap_or(i64::MAX);
+        let counted = self.newest.and(samples, bytes);
+        let number = self.database.transact(|transaction| {
+            note(transaction, delivered)?;
+            insert(transaction, None, nanoseconds(at), counted, samples, bytes)
+        })?;
+        self.newest = Counted { number, ..counted };
+        Ok(number)
     }
 
-    /// Everything up to and including `number` was delivered to a destination: what all of them have is removed.
+    /// Everything up to and including a number was delivered to each destination: what all of them have is removed.
     ///
     /// # Errors
     /// It could not be written; it will be delivered again, which does no harm.
-    pub fn delivered(&mut self, destination: &str, number: i64) -> Result<(), StoreError> {
-        self.database.transact(|transaction| {
-            transaction
-                .prepare_cached("UPDATE destinations SET delivered = max(delivered, ?2) WHERE name = ?1")?
-                .execute(params![destination, number])?;
-            transaction
-                .prepare_cached(
-                    "DELETE FROM bodies WHERE number <= (SELECT min(delivered) FROM destinations)",
-                )?
-                .execute([])?;
-            Ok(())
-        })
+    pub fn delivered(&mut self, delivered: &BTreeMap<Arc<str>, i64>) -> Result<(), StoreError> {
+        self.database.transact(|transaction| note(transaction, delivered))
     }
 
     /// Removes bodies from before `before`, and the oldest until at most `bytes` wait; returns how many samples were lost.
@@ -219,38 +234,120 @@ impl OutboxWriter {
     /// # Errors
     /// The file cannot be written.
     pub fn bound(&mut self, bytes: u64, before: Timestamp) -> Result<u64, StoreError> {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.database.transact(|transaction| {
-            let mut lost = removed(transaction, "at < ?1", nanoseconds(before))?;
-            loop {
-                let waiting: i64 = transaction.query_row(
-                    "SELECT coalesce(sum(length(body)), 0) FROM bodies",
-                    [],
-                    |row| row.get(0),
-                )?;
-                let count: i64 =
-                    transaction.query_row("SELECT count(*) FROM bodies", [], |row| row.get(0))?;
-                if waiting <= bytes || count == 0 {
-                    return Ok(lost);
-                }
-                lost += removed(
-                    transaction,
-                    "number IN (SELECT number FROM bodies ORDER BY number LIMIT ?1)",
-                    OLDEST_AT_ONCE,
-                )?;
+            let mut lost = 0;
+            // Bodies stand in the order of their time, but for a clock that was set: the oldest decides.
+            while oldest(transaction)?.is_some_and(|at| at < nanoseconds(before)) {
+                lost += remove_oldest(transaction, "at < ?2", nanoseconds(before))?;
             }
+            while waiting(transaction, 0)?.bytes > bytes {
+                lost += remove_oldest(transaction, "?2", 1)?;
+            }
+            Ok(lost)
         })
     }
+}
+
+impl Counted {
+    /// With one more body; its number is not known yet.
+    fn and(self, samples: i64, body: &[u8]) -> Self {
+        Self {
+            number: 0,
+            bytes: self
+                .bytes
+                .saturating_add(i64::try_from(body.len()).unwrap_or(i64::MAX)),
+            samples: self.samples.saturating_add(samples),
+        }
+    }
+}
+
+const NEWEST: &str = "SELECT number, total_bytes, total_samples FROM bodies WHERE number > ?1
+                      ORDER BY number DESC LIMIT 1";
+/// What was there before the first body that waits.
+const BEFORE_WAITING: &str =
+    "SELECT number - 1, total_bytes - length(body), total_samples - samples FROM bodies
+                              WHERE number > ?1 ORDER BY number LIMIT 1";
+
+fn counted(connection: &Connection, which: &str, after: i64) -> rusqlite::Result<Option<Counted>> {
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Counted {
+            number: row.get(0)?,
+            bytes: row.get(1)?,
+            samples: row.get(2)?,
+        })
+    };
+    connection
+        .prepare_cached(which)?
+        .query_row(params![after], read)
+        .optional()
+}
+
+/// What waits after a number.
+fn waiting(connection: &Connection, after: i64) -> rusqlite::Result<Pending> {
+    let (Some(before), Some(newest)) = (
+        counted(connection, BEFORE_WAITING, after)?,
+        counted(connection, NEWEST, after)?,
+    ) else {
+        return Ok(Pending::default());
+    };
+    let rise = |newest: i64, before: i64| u64::try_from(newest - before).unwrap_or(0);
+    Ok(Pending {
+        bodies: rise(newest.number, before.number),
+        bytes: rise(newest.bytes, before.bytes),
+        samples: rise(newest.samples, before.samples),
+    })
+}
+
+fn insert(
+    connection: &Connection,
+    number: Option<i64>,
+    at: i64,
+    counted: Counted,
+    samples: i64,
+    body: &[u8],
+) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "INSERT INTO bodies (number, at, samples, total_bytes, total_samples, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![number, at, samples, counted.bytes, counted.samples, body])?;
+    Ok(connection.last_insert_rowid())
+}
+
+fn note(connection: &Connection, delivered: &BTreeMap<Arc<str>, i64>) -> rusqlite::Result<()> {
+    if delivered.is_empty() {
+        return Ok(());
+    }
+    for (destination, number) in delivered {
+        connection
+            .prepare_cached("UPDATE destinations SET delivered = max(delivered, ?2) WHERE name = ?1")?
+            .execute(params![destination.as_ref(), number])?;
+    }
+    connection
+        .prepare_cached("DELETE FROM bodies WHERE number <= (SELECT min(delivered) FROM destinations)")?
+        .execute([])?;
+    Ok(())
+}
+
+fn oldest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT at FROM bodies ORDER BY number LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()
 }
 
 /// At the bound, so many of the oldest bodies are removed at a time.
 const OLDEST_AT_ONCE: i64 = 64;
 
-/// Removes bodies and returns how many samples were in them.
-fn removed(transaction: &rusqlite::Transaction<'_>, which: &str, value: i64) -> rusqlite::Result<u64> {
+/// Removes some of the oldest bodies of which something is so, and returns how many samples were in them.
+fn remove_oldest(transaction: &Connection, which: &str, value: i64) -> rusqlite::Result<u64> {
+    let sql = format!(
+        "DELETE FROM bodies WHERE number IN (SELECT number FROM bodies WHERE {which} ORDER BY number LIMIT ?1)
+         RETURNING samples"
+    );
     let removed: Vec<i64> = transaction
-        .prepare_cached(&format!("DELETE FROM bodies WHERE {which} RETURNING samples"))?
-        .query_map(params![value], |row| row.get(0))?
+        .prepare_cached(&sql)?
+        .query_map(params![OLDEST_AT_ONCE, value], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(removed
         .iter()
@@ -265,12 +362,21 @@ pub struct OutboxReader {
 }
 
 impl OutboxReader {
+    fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = Database::open_reader(path)?;
+        database.limit_cache(READER_CACHE_KIB)?;
+        Ok(Self {
+            database,
+            path: path.to_owned(),
+        })
+    }
+
     /// Opens the file anew, after it was moved aside and begun again.
     ///
     /// # Errors
     /// It cannot be opened.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
-        self.database = Database::open_reader(&self.path)?;
+        *self = Self::open(&self.path)?;
         Ok(())
     }
 
@@ -320,180 +426,11 @@ impl OutboxReader {
     /// # Errors
     /// The file cannot be read.
     pub fn pending(&self, destination: &str) -> Result<Pending, StoreError> {
-        self.database.run(|connection| {
-            connection.query_row(
-                "SELECT count(*), coalesce(sum(length(body)), 0), coalesce(sum(samples), 0) FROM bodies
-                 WHERE number > (SELECT delivered FROM destinations WHERE name = ?1)",
-                params![destination],
-                |row| {
-                    let whole = |value: i64| u64::try_from(value).unwrap_or(0);
-                    Ok(Pending {
-                        bodies: whole(row.get(0)?),
-                        bytes: whole(row.get(1)?),
-                        samples: whole(row.get(2)?),
-                    })
-                },
-            )
-        })
+        let delivered = self.delivered(destination)?;
+        self.database.run(|connection| waiting(connection, delivered))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn open(folder: &Path, destinations: &[&str]) -> (OutboxWriter, Option<Recovered>) {
-        let destinations: Vec<String> = destinations.iter().map(|name| (*name).to_owned()).collect();
-        OutboxWriter::open(folder, &destinations, Timestamp::UNIX_EPOCH).unwrap()
-    }
-
-    fn put(writer: &mut OutboxWriter, body: &[u8]) -> i64 {
-        writer
-            .put(body, 3, Timestamp::from_second(1000).unwrap())
-            .unwrap()
-    }
-
-    #[test]
-    fn what_is_put_waits_in_order_until_it_is_delivered() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut writer, _) = open(folder.path(), &["influx"]);
-        let reader = writer.reader().unwrap();
-        for text in ["one", "two", "three"] {
-            put(&mut writer, text.as_bytes());
-        }
-        let bodies = reader.after(0, 2, usize::MAX).unwrap();
-        assert_eq!(
-            bodies
-                .iter()
-                .map(|body| body.bytes.as_slice())
-                .collect::<Vec<_>>(),
-            [&b"one"[..], b"two"]
-        );
-        writer.delivered("influx", 2).unwrap();
-        assert_eq!(reader.after(0, 9, usize::MAX).unwrap().len(), 1);
-        assert_eq!(reader.delivered("influx").unwrap(), 2);
-        assert_eq!(
-            reader.pending("influx").unwrap(),
-            Pending {
-                bodies: 1,
-                bytes: 5,
-                samples: 3
-            }
-        );
-    }
-
-    #[test]
-    fn no_more_is_read_than_one_request_can_have() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut writer, _) = open(folder.path(), &["influx"]);
-        for _ in 0..5 {
-            put(&mut writer, &[7; 100]);
-        }
-        let reader = writer.reader().unwrap();
-        assert_eq!(reader.after(0, 9, 200).unwrap().len(), 2);
-        assert_eq!(reader.after(0, 9, 1).unwrap().len(), 1, "one is always read");
-    }
-
-    #[test]
-    fn a_body_is_kept_until_every_destination_has_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut writer, _) = open(folder.path(), &["near", "far"]);
-        put(&mut writer, b"one");
-        put(&mut writer, b"two");
-        writer.delivered("near", 2).unwrap();
-        assert_eq!(writer.reader().unwrap().after(0, 9, usize::MAX).unwrap().len(), 2);
-        writer.delivered("far", 1).unwrap();
-        assert_eq!(writer.reader().unwrap().after(0, 9, usize::MAX).unwrap().len(), 1);
-        assert_eq!(writer.reader().unwrap().pending("near").unwrap().bodies, 0);
-        drop(writer);
-        let (mut writer, _) = open(folder.path(), &["near"]);
-        writer.delivered("near", 2).unwrap();
-        assert_eq!(
-            writer.reader().unwrap().after(0, 9, usize::MAX).unwrap().len(),
-            0,
-            "one that is gone holds nothing back"
-        );
-    }
-
-    #[test]
-    fn a_number_is_never_used_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut writer, _) = open(folder.path(), &["influx"]);
-        assert_eq!(put(&mut writer, b"one"), 1);
-        writer.delivered("influx", 1).unwrap();
-        drop(writer);
-        let (mut again, _) = open(folder.path(), &["influx"]);
-        assert_eq!(put(&mut again, b"two"), 2);
-    }
-
-    #[test]
-    fn at_its_bounds_the_oldest_are_dropped_and_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut writer, _) = open(folder.path(), &["influx"]);
-        for _ in 0..200 {
-            put(&mut writer, &[0; 100]);
-        }
-        assert_eq!(writer.bound(10_000, Timestamp::UNIX_EPOCH).unwrap(), 128 * 3);
-        assert_eq!(
-            writer
-                .reader()
-                .unwrap()
-                .after(0, 1, usize::MAX)
-                .unwrap()
-                .first()
-                .unwrap()
-                .number,
-            129
-        );
-        assert_eq!(
-            writer
-                .bound(u64::MAX, Timestamp::from_second(1001).unwrap())
-                .unwrap(),
-            72 * 3
-        );
-    }
-
-    #[test]
-    fn a_spoiled_file_is_moved_aside_and_what_can_be_read_is_still_delivered() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut writer, _) = open(folder.path(), &["influx"]);
-        for number in 0..200_u8 {
-            put(&mut writer, &[number; 2000]);
-        }
-        drop(writer);
-        let path = folder.path().join("outbox.db");
-        let mut bytes = std::fs::read(&path).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle..middle + 8192].fill(0xA5);
-        std::fs::write(&path, bytes).unwrap();
-
-        let (mut writer, at_the_start) = open(folder.path(), &["influx"]);
-        let reader = writer.reader().unwrap();
-        let recovered = match at_the_start {
-            Some(recovered) => recovered,
-            None => {
-                assert!(is_spoiled(&reader.after(0, 1000, usize::MAX).unwrap_err()));
-                writer.recover(Timestamp::UNIX_EPOCH).unwrap()
-            }
-        };
-        assert!(recovered.aside.exists());
-        assert!((150..200).contains(&recovered.bodies), "{}", recovered.bodies);
-        let bodies = writer.reader().unwrap().after(0, 1000, usize::MAX).unwrap();
-        assert_eq!(bodies.len() as u64, recovered.bodies);
-        assert!(
-            bodies
-                .iter()
-                .all(|body| body.bytes == [u8::try_from(body.number - 1).unwrap(); 2000])
-        );
-        assert_eq!(put(&mut writer, b"on"), 201);
-    }
-
-    #[test]
-    fn what_is_no_database_at_all_is_moved_aside_too() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("outbox.db"), [0xA5; 5000]).unwrap();
-        let (mut writer, recovered) = open(folder.path(), &["influx"]);
-        assert_eq!(recovered.unwrap().bodies, 0);
-        put(&mut writer, b"one");
-    }
-}
+#[path = "outbox_tests.rs"]
+mod tests;

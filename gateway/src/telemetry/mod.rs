@@ -5,7 +5,7 @@
 
 mod counters;
 mod deliver;
-mod influx;
+mod gzip;
 mod line;
 mod outbox;
 mod queue;
@@ -14,10 +14,9 @@ mod room;
 mod trouble;
 
 pub use counters::DeviceCounters;
-pub use deliver::{Delivery, DeliveryStand};
-pub use influx::{ClientError, Influx};
+pub use deliver::{ClientError, Delivery, DeliveryParts, DeliveryStand, Influx};
 pub use line::LineRenderer;
-pub use outbox::{Bounds, Outbox, OutboxParts, report};
+pub use outbox::{Bounds, Newest, Outbox, OutboxParts, report};
 pub use queue::{NotTaken, Taken};
 pub use recorder::{Keep, Recorder, StartError, Started};
 pub use room::Room;

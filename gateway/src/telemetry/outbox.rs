@@ -1,11 +1,9 @@
 //! The outbox's thread: renders batches, compresses a group once, commits it, and only then counts it as taken.
 
-use std::io::Write;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use metrics::{Counter, Histogram, counter, histogram};
@@ -14,9 +12,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::gzip::compressed;
 use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
 use super::{DeviceCounters, LineRenderer, Room, Trouble};
-use crate::store::{OutboxWriter, Recovered, is_spoiled};
+use crate::store::{Body, OutboxWriter, Recovered, is_spoiled};
 
 /// How long a group may collect before it is committed: the price in latency for one disk flush for many polls.
 const GROUP_TIME: Duration = Duration::from_millis(25);
@@ -32,8 +31,26 @@ const BOUND_EVERY: Duration = Duration::from_secs(30);
 /// What the thread is told.
 enum Told {
     Batches(Vec<Taken>),
-    Delivered(Arc<str>, i64),
-    Spoiled,
+    Delivered(Delivered),
+    Spoiled { file: u32 },
+}
+
+/// Everything up to a body of a file was delivered.
+struct Delivered {
+    destination: Arc<str>,
+    file: u32,
+    number: i64,
+}
+
+/// The newest body, for those who deliver.
+#[derive(Clone, Debug, Default)]
+pub struct Newest {
+    /// Its number.
+    pub number: i64,
+    /// The outbox's file, counted from the start: a spoiled one is begun anew, and whoever reads must open the new one.
+    pub file: u32,
+    /// The body itself, so that whoever has all before it need not read it; none after a start.
+    pub body: Option<Arc<Body>>,
 }
 
 /// How much may wait, and for how long.
@@ -68,16 +85,19 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Starts the thread, and gives the number of the newest body to those who deliver. It ends, with everything committed that it
+    /// Starts the thread, and gives the newest body to those who deliver. It ends, with everything committed that it
     /// was given, once every clone of this is dropped.
     ///
     /// # Errors
     /// The thread cannot be started.
     pub fn start(
         parts: OutboxParts,
-    ) -> std::io::Result<(Self, watch::Receiver<i64>, std::thread::JoinHandle<()>)> {
+    ) -> std::io::Result<(Self, watch::Receiver<Newest>, std::thread::JoinHandle<()>)> {
         let (queue, told) = queue(QUEUE_BATCHES);
-        let (newest, delivered_from) = watch::channel(0);
+        let (newest, delivered_from) = watch::channel(Newest {
+            number: parts.writer.newest(),
+            ..Newest::default()
+        });
         let thread = std::thread::Builder::new().name("outbox".into()).spawn(move || {
             OutboxThread {
                 renderer: LineRenderer::new(&parts.site),
@@ -86,6 +106,7 @@ impl Outbox {
                 failures: counter!("facility_outbox_commit_failures_total"),
                 parts,
                 newest,
+                lines: String::new(),
             }
             .run(&told);
         })?;
@@ -108,24 +129,29 @@ impl Outbox {
         }
     }
 
-    /// Everything up to a body was delivered.
-    pub fn delivered(&self, destination: &Arc<str>, number: i64) {
-        self.queue
-            .put(Told::Delivered(Arc::clone(destination), number), 0);
+    /// Everything up to a body of a file was delivered.
+    pub fn delivered(&self, destination: &Arc<str>, file: u32, number: i64) {
+        let destination = Arc::clone(destination);
+        let delivered = Delivered {
+            destination,
+            file,
+            number,
+        };
+        self.queue.put(Told::Delivered(delivered), 0);
     }
 
-    /// The file was found to be spoiled while it was read.
-    pub fn spoiled(&self) {
-        self.queue.put(Told::Spoiled, 0);
+    /// A file was found to be spoiled while it was read.
+    pub fn spoiled(&self, file: u32) {
+        self.queue.put(Told::Spoiled { file }, 0);
     }
 }
 
 /// A group of batches that is committed together.
 struct Group {
-    lines: String,
     samples: u64,
     batches: Vec<Taken>,
-    delivered: Vec<(Arc<str>, i64)>,
+    /// How far each destination has come, in the present file.
+    delivered: BTreeMap<Arc<str>, i64>,
     spoiled: bool,
     until: Instant,
 }
@@ -136,7 +162,9 @@ struct OutboxThread {
     taken: DeviceCounters,
     commit_seconds: Histogram,
     failures: Counter,
-    newest: watch::Sender<i64>,
+    newest: watch::Sender<Newest>,
+    /// The group's lines; its room is used again and again.
+    lines: String,
 }
 
 impl OutboxThread {
@@ -153,17 +181,17 @@ impl OutboxThread {
     }
 
     /// Collects what comes within the group's time and size.
-    fn collect(&self, first: Told, told: &QueueReceiver<Told>) -> Group {
+    fn collect(&mut self, first: Told, told: &QueueReceiver<Told>) -> Group {
+        self.lines.clear();
         let mut group = Group {
-            lines: String::new(),
             samples: 0,
             batches: Vec::new(),
-            delivered: Vec::new(),
+            delivered: BTreeMap::new(),
             spoiled: false,
             until: Instant::now() + GROUP_TIME,
         };
         self.add(&mut group, first);
-        while group.lines.len() < GROUP_BYTES {
+        while self.lines.len() < GROUP_BYTES {
             match told.next_until(group.until) {
                 Some(next) => self.add(&mut group, next),
                 None => break,
@@ -172,30 +200,32 @@ impl OutboxThread {
         group
     }
 
-    fn add(&self, group: &mut Group, told: Told) {
+    fn add(&mut self, group: &mut Group, told: Told) {
         match told {
             Told::Batches(batches) => {
                 for (batch, _) in &batches {
-                    group.samples += self.renderer.render(&mut group.lines, batch);
+                    group.samples += self.renderer.render(&mut self.lines, batch);
                 }
                 group.batches.extend(batches);
             }
-            Told::Delivered(destination, number) => group.delivered.push((destination, number)),
-            Told::Spoiled => group.spoiled = true,
+            // A number of a file that is no more would count bodies as delivered that never were.
+            Told::Delivered(delivered) if delivered.file == self.file() => {
+                group.delivered.insert(delivered.destination, delivered.number);
+            }
+            Told::Spoiled { file } if file == self.file() => group.spoiled = true,
+            Told::Delivered(_) | Told::Spoiled { .. } => {}
         }
     }
 
     /// Commits a group; what is committed is counted as taken, and whoever sent it is told.
-    fn commit(&mut self, group: Group) {
+    fn commit(&mut self, mut group: Group) {
         if group.spoiled {
             self.recover();
+            group.delivered.clear();
         }
-        for (destination, number) in &group.delivered {
-            if let Err(error) = self.parts.writer.delivered(destination, *number) {
-                warn!(%error, "the outbox could not note a delivery; it will be delivered again, which does no harm");
-            }
-        }
-        if group.samples > 0 && !self.store(&group) {
+        if group.samples == 0 {
+            self.note(&mut group);
+        } else if !self.store(&mut group) {
             return;
         }
         for (batch, receipt) in group.batches {
@@ -206,21 +236,39 @@ impl OutboxThread {
         }
     }
 
+    /// Notes deliveries by themselves.
+    fn note(&mut self, group: &mut Group) {
+        let delivered = std::mem::take(&mut group.delivered);
+        if delivered.is_empty() {
+            return;
+        }
+        if let Err(error) = self.parts.writer.delivered(&delivered) {
+            warn!(%error, "the outbox could not note a delivery; it will be delivered again, which does no harm");
+        }
+    }
+
     /// Stores a group, however long the disk refuses: meanwhile the queue fills, and beyond its bound batches are dropped and
     /// counted. Gives up only when the gateway stops; then the group was never counted as taken.
-    fn store(&mut self, group: &Group) -> bool {
-        let body = compressed(&group.lines);
+    fn store(&mut self, group: &mut Group) -> bool {
+        let body = compressed(&self.lines);
         let started = Instant::now();
         let mut refused = false;
         loop {
-            match self.try_store(&body, group.samples) {
+            match self.try_store(&body, group) {
                 Ok(number) => {
                     if refused {
                         info!("telemetry is stored again");
                         self.parts.trouble.clear();
                     }
                     self.commit_seconds.record(started.elapsed());
-                    self.newest.send_replace(number);
+                    let body = Arc::new(Body {
+                        number,
+                        samples: group.samples,
+                        bytes: body,
+                    });
+                    self.newest.send_modify(|newest| {
+                        (newest.number, newest.body) = (number, Some(body));
+                    });
                     return true;
                 }
                 Err(reason) => {
@@ -230,6 +278,8 @@ impl OutboxThread {
                     }
                     self.parts.trouble.set(reason);
                     refused = true;
+                    // What is delivered makes room.
+                    self.note(group);
                 }
             }
             if self.parts.stop.is_cancelled() {
@@ -239,19 +289,25 @@ impl OutboxThread {
         }
     }
 
-    fn try_store(&mut self, body: &[u8], samples: u64) -> Result<i64, String> {
+    /// One transaction for the body and the deliveries before it: a disk is flushed once, not twice.
+    fn try_store(&mut self, body: &[u8], group: &mut Group) -> Result<i64, String> {
         if let Some(too_little) = self.parts.room.too_little() {
             return Err(too_little);
         }
         self.parts
             .writer
-            .put(body, samples, Timestamp::now())
+            .put(body, group.samples, Timestamp::now(), &group.delivered)
             .map_err(|error| {
                 if is_spoiled(&error) {
                     self.recover();
+                    group.delivered.clear();
                 }
                 error.to_string()
             })
+    }
+
+    fn file(&self) -> u32 {
+        self.newest.borrow().file
     }
 
     /// The file is spoiled: it is moved aside, and what can be read of it is taken over.
@@ -261,7 +317,10 @@ impl OutboxThread {
             Err(error) => error!(%error, "the spoiled outbox could not be begun anew"),
         }
         // Whoever delivers must open the new file.
-        self.newest.send_modify(|_| {});
+        self.newest.send_modify(|newest| {
+            newest.file += 1;
+            (newest.number, newest.body) = (self.parts.writer.newest(), None);
+        });
     }
 
     fn bound(&mut self) {
@@ -290,12 +349,4 @@ pub fn report(recovered: &Recovered) {
         bodies = recovered.bodies,
         "the outbox was spoiled: it was moved aside and begun anew, and what could be read of it is still delivered"
     );
-}
-
-/// The lines as one gzip member; members one after another are gzip again, so that bodies can be sent together as they are.
-fn compressed(lines: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(lines.len() / 6), Compression::fast());
-    // Writing to a vector cannot fail.
-    let _ = encoder.write_all(lines.as_bytes());
-    encoder.finish().unwrap_or_default()
 }

@@ -1,0 +1,226 @@
+//! Bodies that were read and are not delivered yet, and which of them the next request takes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::apart::Apart;
+use crate::store::Body;
+use crate::telemetry::outbox::Newest;
+
+/// Bodies of one outbox file, in their order.
+#[derive(Debug)]
+pub struct Ahead {
+    /// Which file, counted from the start of the gateway.
+    pub file: u32,
+    /// The first body, where lines of it are refused.
+    pub apart: Option<Apart>,
+    bodies: VecDeque<Arc<Body>>,
+    bytes: usize,
+    /// The number of the last that was read.
+    last: i64,
+    /// What a request may have. Halved when a server says that it is too much, and then kept so until the gateway starts again.
+    request_bytes: usize,
+    /// How many bodies the request under way has.
+    sent: usize,
+    /// Among so many of the first bodies is one that the server refuses; none are suspected when it is 0.
+    suspected: usize,
+}
+
+impl Ahead {
+    /// Everything up to and including that number is delivered.
+    pub fn after(delivered: i64, file: u32, request_bytes: usize) -> Self {
+        Self {
+            file,
+            apart: None,
+            bodies: VecDeque::new(),
+            bytes: 0,
+            last: delivered,
+            request_bytes,
+            sent: 0,
+            suspected: 0,
+        }
+    }
+
+    /// Whether nothing is read that is not delivered.
+    pub fn is_empty(&self) -> bool {
+        self.bodies.is_empty()
+    }
+
+    /// Whether there is enough for this request and the next.
+    pub fn has_enough(&self) -> bool {
+        self.bytes >= 2 * self.request_bytes
+    }
+
+    /// The number of the last that was read.
+    pub fn last(&self) -> i64 {
+        self.last
+    }
+
+    /// Bodies that were read after the last.
+    pub fn push(&mut self, bodies: Vec<Body>) {
+        for body in bodies {
+            self.push_one(Arc::new(body));
+        }
+    }
+
+    /// The newest body without reading it, if it is the next.
+    pub fn take_newest(&mut self, newest: &Newest) {
+        if let Some(body) = &newest.body
+            && newest.file == self.file
+            && body.number == self.last + 1
+        {
+            self.push_one(Arc::clone(body));
+        }
+    }
+
+    fn push_one(&mut self, body: Arc<Body>) {
+        self.last = body.number;
+        self.bytes += body.bytes.len();
+        self.bodies.push_back(body);
+    }
+
+    /// The next request: as many of the first bodies as it may have, one after another. Gzip members together are gzip again.
+    pub fn request(&mut self) -> Vec<u8> {
+        let most = match self.suspected {
+            0 => usize::MAX,
+            suspected => (suspected / 2).max(1),
+        };
+        let (mut count, mut bytes) = (0, 0);
+        for body in self.bodies.iter().take(most) {
+            if count > 0 && bytes + body.bytes.len() > self.request_bytes {
+                break;
+            }
+            count += 1;
+            bytes += body.bytes.len();
+        }
+        self.sent = count;
+        let mut request = Vec::with_capacity(bytes);
+        for body in self.bodies.iter().take(count) {
+            request.extend_from_slice(&body.bytes);
+        }
+        request
+    }
+
+    /// The server has taken the request: the number of its last body, and how many samples were in it.
+    pub fn taken(&mut self) -> (i64, u64) {
+        self.suspected = self.suspected.saturating_sub(self.sent);
+        let mut taken = (0, 0);
+        for body in self.bodies.drain(..self.sent.min(self.bodies.len())) {
+            taken = (body.number, taken.1 + body.samples);
+            self.bytes -= body.bytes.len();
+        }
+        taken
+    }
+
+    /// The server has refused the request; gives the body that is bad, once it is found.
+    pub fn refused(&mut self) -> Option<Arc<Body>> {
+        if self.sent > 1 {
+            self.suspected = self.sent;
+            return None;
+        }
+        self.bodies.front().cloned()
+    }
+
+    /// The request was too large for the server; gives the body that is too large by itself.
+    pub fn too_large(&mut self) -> Option<Arc<Body>> {
+        if self.sent > 1 {
+            let sent = self.bodies.iter().take(self.sent);
+            self.request_bytes = sent.map(|body| body.bytes.len()).sum::<usize>() / 2;
+            return None;
+        }
+        self.bodies.front().cloned()
+    }
+
+    /// The first body was taken apart and is done with: its number and how many samples were in it.
+    pub fn taken_apart(&mut self) -> (i64, u64) {
+        self.sent = 1;
+        let taken = self.taken();
+        self.suspected = 0;
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(number: i64, bytes: usize) -> Body {
+        Body {
+            number,
+            samples: 10,
+            bytes: vec![u8::try_from(number).unwrap(); bytes],
+        }
+    }
+
+    fn ahead(bodies: i64) -> Ahead {
+        let mut ahead = Ahead::after(0, 0, 1000);
+        ahead.push((1..=bodies).map(|number| body(number, 100)).collect());
+        ahead
+    }
+
+    #[test]
+    fn a_request_has_as_many_bodies_as_fit_and_what_is_read_meanwhile_is_not_counted_as_sent() {
+        let mut ahead = ahead(5);
+        assert_eq!(ahead.request().len(), 500);
+        ahead.push((6..=20).map(|number| body(number, 100)).collect());
+        assert_eq!(ahead.taken(), (5, 50));
+        assert_eq!(ahead.request().len(), 1000);
+        assert_eq!(ahead.taken(), (15, 100));
+        ahead.push(vec![body(21, 5000)]);
+        assert_eq!(ahead.request().len(), 500, "one that is too large goes alone");
+        ahead.taken();
+        assert_eq!(ahead.request().len(), 5000);
+    }
+
+    #[test]
+    fn one_bad_body_of_many_is_found_in_a_few_requests_and_all_before_it_are_taken() {
+        for bad in 1..=8 {
+            let mut ahead = ahead(8);
+            let mut requests = 0;
+            let mut delivered = 0;
+            let found = loop {
+                requests += 1;
+                let request = ahead.request();
+                if !request.contains(&bad) {
+                    delivered = ahead.taken().0;
+                } else if let Some(found) = ahead.refused() {
+                    break found;
+                }
+            };
+            assert_eq!((found.number, delivered), (i64::from(bad), i64::from(bad) - 1));
+            assert!(requests <= 7, "{bad}: {requests} requests");
+            assert_eq!(ahead.taken_apart(), (i64::from(bad), 10));
+            assert_eq!(ahead.request().len(), 100 * (8 - usize::from(bad)));
+        }
+    }
+
+    #[test]
+    fn a_server_that_takes_little_gets_little_from_then_on() {
+        let mut ahead = ahead(10);
+        assert_eq!(ahead.request().len(), 1000);
+        assert!(ahead.too_large().is_none());
+        assert_eq!(ahead.request().len(), 500);
+        ahead.taken();
+        assert_eq!(ahead.request().len(), 500);
+        ahead.taken();
+        ahead.push(vec![body(11, 700)]);
+        assert_eq!(ahead.request().len(), 700);
+        assert_eq!(ahead.too_large().unwrap().number, 11);
+    }
+
+    #[test]
+    fn the_newest_body_is_not_read_again_where_it_is_the_next() {
+        let newest = |number, file| Newest {
+            number,
+            file,
+            body: Some(Arc::new(body(number, 100))),
+        };
+        let mut ahead = Ahead::after(4, 0, 1000);
+        ahead.take_newest(&newest(6, 0));
+        assert!(ahead.is_empty(), "5 comes first");
+        ahead.take_newest(&newest(5, 1));
+        assert!(ahead.is_empty(), "of another file");
+        ahead.take_newest(&newest(5, 0));
+        assert_eq!((ahead.request().len(), ahead.last()), (100, 5));
+    }
+}

@@ -1,0 +1,313 @@
+//! A refused body taken apart by lines: which of them the server refuses is found by halves, and the others are written.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::ops::Range;
+use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
+
+use super::influx::Refusal;
+
+/// A body is asked about so many times at most: enough for two thousand bad lines. Beyond it, the lines that were not judged yet are
+/// set aside with the bad ones.
+const ASKED_MOST: usize = 4096;
+/// Bodies are smaller by far; what a spoiled one unpacks to beyond this is not read.
+const TEXT_MOST: u64 = 64 << 20;
+/// Series that are remembered as bad. Beyond it they are forgotten and found again by halves.
+const SUSPECTS_MOST: usize = 4096;
+
+/// The series (measurement and tags) of which lines were refused lately. Their lines are asked about apart from the others, so that a
+/// device whose every line is refused costs a body two or three requests instead of twenty.
+#[derive(Debug, Default)]
+pub struct Suspects(HashSet<Box<str>>);
+
+impl Suspects {
+    fn note(&mut self, line: &str) {
+        if self.0.len() >= SUSPECTS_MOST {
+            self.0.clear();
+        }
+        self.0.insert(series(line).into());
+    }
+
+    fn has(&self, line: &str) -> bool {
+        self.0.contains(series(line))
+    }
+}
+
+/// A line that is set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// The line, without its end.
+    pub line: String,
+    /// What the server said.
+    pub reason: Arc<str>,
+}
+
+/// A refused body on its way through the halves.
+#[derive(Debug)]
+pub struct Apart {
+    lines: Vec<String>,
+    /// Pieces that are still to be asked about, the next one last.
+    pieces: Vec<Range<usize>>,
+    asked: usize,
+    bad: Vec<BadLine>,
+    /// Why the body could not be unpacked to its end.
+    pub spoiled: Option<String>,
+}
+
+impl Apart {
+    /// Takes a body apart that was refused as a whole.
+    pub fn of(gzip: &[u8], refusal: Refusal, suspects: &Suspects) -> Self {
+        let mut text = Vec::new();
+        let unpacked = MultiGzDecoder::new(gzip).take(TEXT_MOST).read_to_end(&mut text);
+        let text = String::from_utf8_lossy(&text);
+        let (mut lines, suspected): (Vec<String>, Vec<String>) = text
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .partition(|line| !suspects.has(line));
+        let innocent = lines.len();
+        lines.extend(suspected);
+        let whole = 0..lines.len();
+        let mut apart = Self {
+            lines,
+            pieces: Vec::new(),
+            asked: 0,
+            bad: Vec::new(),
+            spoiled: unpacked.err().map(|error| error.to_string()),
+        };
+        if innocent > 0 && innocent < whole.end {
+            apart.pieces.extend([innocent..whole.end, 0..innocent]);
+        } else {
+            apart.divide(whole, refusal);
+        }
+        apart
+    }
+
+    /// The lines that are to be written next; none once every line has been judged.
+    pub fn next(&self) -> Option<String> {
+        let piece = self.pieces.last()?;
+        let mut text = String::new();
+        for line in self.lines.get(piece.clone()).unwrap_or_default() {
+            text.push_str(line);
+            text.push('\n');
+        }
+        Some(text)
+    }
+
+    /// The server has taken the piece.
+    pub fn taken(&mut self) {
+        self.pieces.pop();
+        self.count();
+    }
+
+    /// The server has refused the piece.
+    pub fn refused(&mut self, refusal: Refusal) {
+        if let Some(piece) = self.pieces.pop() {
+            self.divide(piece, refusal);
+        }
+        self.count();
+    }
+
+    fn count(&mut self) {
+        self.asked += 1;
+        if self.asked >= ASKED_MOST {
+            let reason =
+                format!("not asked about: {ASKED_MOST} requests have not found all bad lines of this body");
+            while let Some(piece) = self.pieces.pop() {
+                self.set_aside(piece, reason.as_str().into());
+            }
+        }
+    }
+
+    /// What is to be set aside; what is suspected from now on.
+    pub fn finish(self, suspects: &mut Suspects) -> Vec<BadLine> {
+        for bad in &self.bad {
+            suspects.note(&bad.line);
+        }
+        self.bad
+    }
+
+    fn divide(&mut self, piece: Range<usize>, refusal: Refusal) {
+        // The server may count too few of them (one shard's), never too many.
+        let all = refusal.dropped.is_some_and(|dropped| dropped >= piece.len());
+        if piece.len() <= 1 || all {
+            self.set_aside(piece, refusal.reason.into());
+        } else {
+            let middle = piece.start + piece.len() / 2;
+            self.pieces.extend([middle..piece.end, piece.start..middle]);
+        }
+    }
+
+    fn set_aside(&mut self, piece: Range<usize>, reason: Arc<str>) {
+        let lines = self.lines.get(piece).unwrap_or_default();
+        self.bad.extend(lines.iter().map(|line| BadLine {
+            line: line.clone(),
+            reason: Arc::clone(&reason),
+        }));
+    }
+}
+
+/// How many samples a line has: one for each field.
+pub fn samples(line: &str) -> u64 {
+    let Some(fields) = line.get(series(line).len() + 1..) else {
+        return 0;
+    };
+    let (mut count, mut quoted, mut escaped) = (1, false, false);
+    for character in fields.chars() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            ',' if !quoted => count += 1,
+            ' ' if !quoted => break,
+            _ => {}
+        }
+    }
+    count
+}
+
+/// A line's measurement and tags: all before the first space that is not escaped.
+fn series(line: &str) -> &str {
+    let mut escaped = false;
+    let end = line.find(|character| {
+        let ends = character == ' ' && !escaped;
+        escaped = character == '\\' && !escaped;
+        ends
+    });
+    end.and_then(|end| line.get(..end)).unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::gzip::compressed;
+    use proptest::prelude::*;
+
+    fn refusal(reason: &str, dropped: Option<usize>) -> Refusal {
+        Refusal {
+            reason: reason.into(),
+            dropped,
+        }
+    }
+
+    fn line(number: usize) -> String {
+        format!("pump,device=pump-{number} pressure=0.5,speed=1450.0 {number}000")
+    }
+
+    /// A server that refuses these lines and writes the others, as InfluxDB 1.x does; whether it says how many it refused.
+    struct Server {
+        refuses: HashSet<String>,
+        counts: bool,
+        asked: usize,
+    }
+
+    impl Server {
+        fn new(refuses: impl IntoIterator<Item = usize>, counts: bool) -> Self {
+            Self {
+                refuses: refuses.into_iter().map(line).collect(),
+                counts,
+                asked: 0,
+            }
+        }
+
+        /// Takes a body of so many lines apart; gives the numbers of those that were written by an accepted request, and those aside.
+        fn take_apart(&mut self, lines: usize, suspects: &mut Suspects) -> (HashSet<String>, Vec<String>) {
+            let text: String = (0..lines).map(|number| line(number) + "\n").collect();
+            let whole = self.answer(&text).unwrap_err();
+            let mut apart = Apart::of(&compressed(&text), whole, suspects);
+            let mut written = HashSet::new();
+            while let Some(piece) = apart.next() {
+                match self.answer(&piece) {
+                    Ok(()) => {
+                        written.extend(piece.lines().map(str::to_owned));
+                        apart.taken();
+                    }
+                    Err(refusal) => apart.refused(refusal),
+                }
+            }
+            let aside = apart.finish(suspects);
+            (written, aside.into_iter().map(|bad| bad.line).collect())
+        }
+
+        fn answer(&mut self, text: &str) -> Result<(), Refusal> {
+            self.asked += 1;
+            let bad = text.lines().filter(|line| self.refuses.contains(*line)).count();
+            if bad == 0 {
+                return Ok(());
+            }
+            Err(refusal("field type conflict", self.counts.then_some(bad)))
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_the_bad_lines_are_set_aside_and_every_other_is_written(
+            lines in 1..200_usize,
+            bad in proptest::collection::hash_set(0..200_usize, 1..20),
+            counts: bool,
+        ) {
+            let bad: HashSet<usize> = bad.into_iter().map(|number| number % lines).collect();
+            let mut server = Server::new(bad.iter().copied(), counts);
+            let mut suspects = Suspects::default();
+            // The second body has the same bad devices, which are suspected by then.
+            for _ in 0..2 {
+                let (written, aside) = server.take_apart(lines, &mut suspects);
+                prop_assert_eq!(written.len(), lines - bad.len());
+                prop_assert_eq!(aside.len(), bad.len());
+                prop_assert!(aside.iter().all(|line| server.refuses.contains(line)));
+            }
+        }
+    }
+
+    #[test]
+    fn three_bad_lines_of_a_thousand_take_twenty_requests_each_at_most_and_three_in_all_the_next_time() {
+        let mut server = Server::new([3, 500, 998], true);
+        let mut suspects = Suspects::default();
+        server.take_apart(1000, &mut suspects);
+        assert!(server.asked <= 1 + 3 * 20, "{} requests", server.asked);
+        server.asked = 0;
+        server.take_apart(1000, &mut suspects);
+        assert_eq!(server.asked, 3, "the whole, the innocent, the suspected");
+    }
+
+    #[test]
+    fn where_the_server_says_that_it_refuses_all_of_them_it_is_asked_no_more() {
+        let mut server = Server::new(0..1000, true);
+        let (written, aside) = server.take_apart(1000, &mut Suspects::default());
+        assert_eq!((written.len(), aside.len(), server.asked), (0, 1000, 1));
+    }
+
+    #[test]
+    fn at_the_bound_of_requests_what_is_not_judged_is_set_aside_and_nothing_is_lost() {
+        // Every second line, and no word of how many.
+        let mut server = Server::new((0..6000).step_by(2), false);
+        let (written, aside) = server.take_apart(6000, &mut Suspects::default());
+        assert_eq!(server.asked, 1 + ASKED_MOST);
+        assert_eq!(written.len() + aside.len(), 6000);
+        assert!(aside.len() > 3000);
+    }
+
+    #[test]
+    fn what_can_be_unpacked_of_a_spoiled_body_is_taken_apart_all_the_same() {
+        let text: String = (0..100).map(|number| line(number) + "\n").collect();
+        let mut body = compressed(&text);
+        body.truncate(body.len() / 2);
+        let apart = Apart::of(&body, refusal("unexpected EOF", None), &Suspects::default());
+        assert!(apart.spoiled.is_some());
+        assert!(
+            apart
+                .next()
+                .is_some_and(|piece| piece.starts_with("pump,device=pump-0 "))
+        );
+    }
+
+    #[test]
+    fn a_line_has_as_many_samples_as_fields_whatever_is_in_its_texts_and_tags() {
+        assert_eq!(samples("pump,building=1号楼\\ A\\,B a=1,b=true 5"), 2);
+        assert_eq!(samples(r#"pump,device=x text="a, b \" c",b=2.5 5"#), 2);
+        assert_eq!(samples("pump,device=x a=1 5"), 1);
+        assert_eq!(samples("garbage"), 0);
+    }
+}
