@@ -1,8 +1,14 @@
 // The situations that the page is looked at in: calm, one critical, a busy day, a thousand rows, nothing, hushed.
-const MINUTE = 60_000;
+import { writeSome } from './records.mjs';
 
-function reset(facility, desk) {
+const MINUTE = 60_000;
+const DAY = 1_440 * MINUTE;
+
+function reset(facility, desk, records) {
   facility.hushed = false;
+  facility.warned = false;
+  facility.unwatched = false;
+  records.reset();
   facility.silent.clear();
   facility.leaking.clear();
   desk.alarms.clear();
@@ -87,8 +93,92 @@ function busy(facility, desk) {
     },
     Date.now() - 300 * MINUTE,
   );
+  desk.open(
+    {
+      standard: 'general-fault',
+      device: 'fire-main-1',
+      severity: 'medium',
+      origin: 'person',
+      by: '李志强',
+      reporter: '3号楼402 王女士 138 0000 4521',
+      summary: { zh: '消防泵房门口渗水', en: 'Water seeps in at the door of the fire pump room' },
+    },
+    Date.now() - 40 * MINUTE,
+  );
+  desk.act([...desk.tickets.keys()].at(-1), 'accept', { by: '李志强' }, Date.now() - 35 * MINUTE);
+  planned(desk);
+  facility.warned = true;
   for (const id of ['weak-current-02', 'ups-2']) facility.silent.add(id);
   facility.devices.set('water-tank-2', { ...facility.devices.get('water-tank-2'), state: 'out_of_service' });
+}
+
+/** One alarm that somebody shelved, and one that stayed latched. */
+function aside(desk) {
+  const raise = (device, klass, rule, severity, summary, ago) =>
+    desk.raise({ device, klass, rule, severity, standard: null, summary }, Date.now() - ago);
+  raise(
+    'sump-05',
+    'drainage',
+    'sump-pump-fault',
+    'medium',
+    { zh: '5号集水坑 2号泵故障', en: 'Sump 5: pump 2 failed' },
+    3 * DAY,
+  );
+  const until = new Date(Date.now() + 5 * 60 * MINUTE).toISOString();
+  const reason = '泵已拆下送修,备用泵运行正常';
+  desk.actOnAlarm('sump-05.sump-pump-fault', 'shelve', { by: '张建国', until, reason }, Date.now() - 60 * MINUTE);
+  raise(
+    'spd-3',
+    'lightning',
+    'spd-failed',
+    'high',
+    { zh: '3号楼浪涌保护器曾失效', en: 'Surge protector of building 3 had failed' },
+    DAY,
+  );
+  const latched = desk.alarms.get('spd-3.spd-failed');
+  desk.alarms.set(latched.id, { ...latched, condition: 'clear', state: 'latched' });
+}
+
+/** Planned work: one that is nearly done, one that is due, one that is late. */
+function planned(desk) {
+  const day = (n) => new Date(Date.now() + n * DAY).toISOString().slice(0, 10);
+  const work = (id, zh, en, due, evidence, checklist, missed = 0) =>
+    desk.open(
+      {
+        standard: 'planned',
+        severity: 'low',
+        origin: 'planned',
+        by: 'gateway',
+        summary: { zh, en },
+        planned: {
+          work: id,
+          due,
+          missed,
+          evidence,
+          checklist: checklist.map(([zh, en]) => ({ text: { zh, en }, done_at: null, done_by: null })),
+        },
+      },
+      Date.now() - 2 * DAY,
+    ).id;
+  const patrol = work(
+    'fire-patrol',
+    '消防设备巡查',
+    'Patrol the fire equipment',
+    day(1),
+    { zh: '巡查记录表', en: 'The checklist, filled in' },
+    [
+      ['消防泵在自动状态,电源正常', 'Fire pumps in automatic, supply present'],
+      ['水池、水箱液位正常', 'Tank levels right'],
+      ['消火栓、灭火器齐全有效', 'Hydrants and extinguishers complete and in date'],
+      ['疏散通道畅通,应急照明完好', 'Escape routes clear, emergency lights in order'],
+    ],
+  );
+  for (const step of ['accept', 'arrive']) desk.act(patrol, step, { by: '张建国' }, Date.now() - 50 * MINUTE);
+  for (const item of [1, 2]) desk.act(patrol, 'check', { by: '张建国', item }, Date.now() - 40 * MINUTE);
+  const tanks = { zh: '水质检测报告', en: 'The water test report' };
+  work('water-tanks', '清洗二次供水水池(箱)', 'Clean the secondary-supply water tanks', day(6), tanks, []);
+  const record = { zh: '清掏记录', en: 'The record of it' };
+  work('septic-tank', '化粪池清掏', 'Empty the septic tank', day(-2), record, [], 1);
 }
 
 function thousand(facility, desk) {
@@ -112,14 +202,19 @@ function thousand(facility, desk) {
   }
 }
 
-export function setScene(name, facility, desk) {
+export function setScene(name, facility, desk, records) {
   if (name === 'hushed') {
     facility.hushed = true;
     return;
   }
-  reset(facility, desk);
+  reset(facility, desk, records);
   if (name === 'critical') leak(facility, desk, 90_000);
-  if (name === 'busy') busy(facility, desk);
+  if (name === 'busy') {
+    busy(facility, desk);
+    aside(desk);
+    writeSome(records, facility);
+  }
+  if (name === 'unwatched') facility.unwatched = true;
   if (name === 'thousand') thousand(facility, desk);
   if (name === 'empty') facility.devices.clear();
 }

@@ -1,11 +1,15 @@
 // A stand-in for the gateway and the simulator's control, to work on the page without either: node mock/server.mjs [--scene NAME] [--port N]
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Desk, problem } from './desk.mjs';
+import { connections, link } from './field.mjs';
 import { valueAt } from './plant.mjs';
+import { Records } from './records.mjs';
+import { report } from './report.mjs';
 import { setScene } from './scenes.mjs';
 import { readDevices, readProfiles } from './site.mjs';
 
@@ -27,6 +31,7 @@ const facility = {
 };
 const readers = new Set();
 const desk = new Desk(tell);
+const records = new Records(facility, desk);
 const startedAt = Date.now();
 
 function tell(type, data) {
@@ -79,7 +84,14 @@ function gateway() {
       ],
       history: { oldest_at: new Date(startedAt).toISOString() },
     },
-    on_duty: [{ person: '张建国', phone: '13800000001' }],
+    calendar: { years: [2026], warning: facility.warned ? CALENDAR_WARNING : null },
+    journal: { records: 1_204, head: '9f2c41d07be85a6631e0c4b8d2a7f95e13c86b04fd1729ae5c60b3d84e7f1a25' },
+    on_duty: facility.unwatched
+      ? []
+      : [
+          { person: '张建国', role: 'technician', phone: '13800000001', from: '08:00', to: '20:00' },
+          { person: '王海燕', role: 'lead', phone: '13800000003', from: '08:00', to: '20:00' },
+        ],
   };
 }
 
@@ -119,6 +131,10 @@ function leak(id) {
   });
 }
 
+const CALENDAR_WARNING = {
+  zh: '工作日历只到 2026-12-31:请在 standard.toml 的 [calendar] 中加入 2027 年的放假与调休安排,此后的期限暂按周末推算',
+  en: "The working-day calendar ends on 2026-12-31: add 2027's holidays and make-up days to [calendar] in standard.toml; deadlines past it count weekends only",
+};
 const list = (items) => ({ items: [...items], next: null });
 const rules = [
   {
@@ -144,17 +160,44 @@ function answer(method, path, query, body) {
   if (key === 'GET rules') return [200, list(rules)];
   if (key === 'GET devices') return [200, list(facility.devices.values())];
   if (key === 'GET alarms') return [200, list(desk.alarms.values())];
-  if (key === 'GET tickets') return [200, list([...desk.tickets.values()].reverse())];
-  if (key === 'GET devices/:/:' && facility.devices.has(id)) return [200, history(facility.devices.get(id), query)];
+  if (key === 'GET tickets') return [200, list([...desk.tickets.values()].reverse().map((one) => desk.listed(one)))];
+  if (key === 'GET connections') return [200, list(connections(facility.devices.values()))];
+  if (key === 'GET report') return [200, report(query.get('month') ?? query.get('quarter'), facility, desk)];
+  if (key === 'GET handovers') return [200, list(records.handovers)];
+  if (key === 'POST handovers') return records.handOver(body);
+  if (key === 'POST handovers/:/:') return records.confirm(id, body.by);
+  const handover = records.handovers.find((one) => one.id === id);
+  if (key === 'GET handovers/:' && handover !== undefined) return [200, handover];
+  const device = resource === 'devices' ? facility.devices.get(id) : undefined;
+  if (device !== undefined) return answerOfDevice(method, device, verb, query, body);
   if (key === 'GET tickets/:' && desk.tickets.has(id)) return [200, desk.tickets.get(id)];
   if (key === 'POST tickets/:/:') return desk.act(id, verb, body);
-  if (key === 'POST alarms/:/:') return [200, desk.acknowledge(id)];
+  if (key === 'POST alarms/:/:') return desk.actOnAlarm(id, verb, body);
   if (key === 'POST tickets')
     return [
       201,
       desk.open({ ...body, severity: 'medium', origin: 'person', summary: { zh: body.summary, en: body.summary } }),
     ];
   return [404, problem(404, 'Not found', `${path} is not there.`)];
+}
+
+const WRITES = { nameplate: 'nameplate', replaced: 'replaced', commissioning: 'seen' };
+
+function answerOfDevice(method, device, verb, query, body) {
+  if (method === 'POST' && WRITES[verb]) return records.note(device, WRITES[verb], body);
+  if (verb === 'history') return [200, history(device, query)];
+  if (verb === 'record') return [200, records.record(device)];
+  if (verb === 'link') return [200, link(device, facility.silent.has(device.id), (Date.now() - startedAt) / 1_000)];
+  return [404, problem(404, 'Not found', `${device.id} has no ${verb}.`)];
+}
+
+/** A file's bytes, which are the body. */
+async function attach(ticket, query, request) {
+  const parts = [];
+  for await (const part of request) parts.push(part);
+  const bytes = Buffer.concat(parts);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return desk.attach(ticket, { name: query.get('name'), by: query.get('by'), bytes: bytes.length, sha256 });
 }
 
 /** The simulator's control: faults come and go. */
@@ -191,7 +234,7 @@ const server = createServer(async (request, response) => {
       .writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' })
       .end(JSON.stringify(body));
   if (url.pathname.startsWith('/mock/scene/')) {
-    setScene(url.pathname.split('/')[3], facility, desk);
+    setScene(url.pathname.split('/')[3], facility, desk, records);
     for (const reader of [...readers]) reader.end();
     return send([200, {}]);
   }
@@ -204,10 +247,12 @@ const server = createServer(async (request, response) => {
     request.on('close', () => readers.delete(response));
     return undefined;
   }
+  const [, ticket] = /^\/api\/v1\/tickets\/([^/]+)\/attachments$/.exec(url.pathname) ?? [];
+  if (ticket !== undefined) return send(await attach(decodeURIComponent(ticket), url.searchParams, request));
   return send(answer(request.method, url.pathname.slice('/api/v1/'.length), url.searchParams, await bodyOf(request)));
 });
 
-setScene(flags.scene, facility, desk);
+setScene(flags.scene, facility, desk, records);
 setInterval(() => {
   for (const device of facility.devices.values()) {
     poll(device, Date.now());

@@ -15,6 +15,20 @@ const ticket = (test) => async (page) => {
   if (test) await test(page);
 };
 
+/** A situation as it must be seen: wide and on a phone, in both languages, light and dark. */
+const everyWay = (name, shot) => ({
+  [`${name}-zh`]: shot,
+  [`${name}-en-dark`]: { ...shot, lang: 'en', theme: 'dark' },
+  [`${name}-zh-phone`]: { ...shot, size: PHONE },
+  [`${name}-en-phone-dark`]: { ...shot, size: PHONE, lang: 'en', theme: 'dark' },
+});
+const click = (id) => (page) => page.getByTestId(id).first().click();
+const openTicket = (words, test) => async (page) => {
+  await page.goto(`${url}/#/tickets`);
+  await page.getByTestId('ticket-row').filter({ hasText: words }).click();
+  await test?.(page);
+};
+
 const SHOTS = {
   'wall-calm-zh': { scene: 'calm' },
   'wall-busy-zh': { scene: 'busy' },
@@ -57,6 +71,16 @@ const SHOTS = {
   'nowhere-en': { scene: 'calm', hash: '#/devices/no-such-device', lang: 'en' },
   'ticket-more-en-phone': { scene: 'busy', lang: 'en', size: PHONE, act: ticket(waits) },
   'report-zh-phone': { scene: 'calm', hash: '#/report', size: PHONE },
+  ...everyWay('report', { scene: 'busy', hash: '#/report?device=elevator-07-1', full: true }),
+  ...everyWay('reported', { scene: 'busy', full: true, act: openTicket(/渗水|seeps/, click('ticket-tell')) }),
+  ...everyWay('patrol', { scene: 'busy', full: true, act: openTicket(/巡查|Patrol/) }),
+  ...everyWay('planned', { scene: 'busy', hash: '#/planned' }),
+  ...everyWay('handovers', { scene: 'busy', hash: '#/handovers', act: click('handover-new') }),
+  ...everyWay('handover', { scene: 'busy', hash: '#/handovers/H-000013', full: true }),
+  ...everyWay('shelve', { scene: 'busy', hash: '#/alarms', act: click('alarm-more'), full: true }),
+  ...everyWay('more', { scene: 'busy', hash: '#/more' }),
+  'handovers-empty-zh': { scene: 'calm', hash: '#/handovers' },
+  'planned-empty-zh-phone': { scene: 'unwatched', hash: '#/planned', size: PHONE },
 };
 
 async function waits(page) {

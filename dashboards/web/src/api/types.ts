@@ -30,7 +30,7 @@ export interface Device {
 
 export type Severity = 'critical' | 'high' | 'medium' | 'low';
 
-export type AlarmAction = 'acknowledge' | 'reset' | 'unshelve' | 'in-service';
+export type AlarmAction = 'acknowledge' | 'shelve' | 'unshelve' | 'reset' | 'out-of-service' | 'in-service';
 
 export type AlarmState =
   | 'normal'
@@ -53,6 +53,8 @@ export interface Alarm {
   since: string;
   ticket: string | null;
   summary: Text;
+  /** Who shelved it or took it out of service, why, and until when. */
+  set_aside?: { by: string; reason: string; at: string; until: string } | null;
 }
 
 export type ClockName = 'respond' | 'arrive' | 'resolve';
@@ -66,6 +68,10 @@ export interface TicketClock {
   stopped_at: string | null;
   /** "telemetry", or who stopped it. */
   stopped_by: string | null;
+  /** Reports count these apart; null while it is not stopped. */
+  stopped_how?: 'telemetry' | 'person' | 'word' | 'closing' | null;
+  /** How long it waited for parts. */
+  paused_seconds?: number;
   state: 'running' | 'paused' | 'met' | 'missed';
   overdue: boolean;
   provisional: boolean;
@@ -78,6 +84,35 @@ export interface TicketStep {
   by: string;
   what: string;
   note: string | null;
+  /** On a reported ticket only its own page has it: it names people. */
+  told?: Told;
+}
+
+/** That somebody was told something. */
+export interface Told {
+  whom: string;
+  what: string;
+  at: string;
+}
+
+export interface Attachment {
+  /** Of its bytes; the last part of its address. */
+  sha256: string;
+  name: string;
+  bytes: number;
+  at: string;
+  by: string;
+}
+
+/** A run of planned work. */
+export interface Planned {
+  work: string;
+  /** The day by whose end it must be done: "2026-11-30". */
+  due: string;
+  /** How many missed runs this one makes up for. */
+  missed: number;
+  evidence: Text;
+  checklist: { text: Text; done_at: string | null; done_by: string | null }[];
 }
 
 export interface Ticket {
@@ -92,12 +127,27 @@ export interface Ticket {
   opened_at: string;
   /** The fault's earlier ticket, when that one was closed too long ago to open again. */
   previous?: string | null;
+  /** Who reported it: confidential, so only the ticket's own page has it. */
+  reporter?: string;
   clocks: TicketClock[];
+  attachments?: Attachment[];
+  planned?: Planned | null;
   steps: TicketStep[];
 }
 
 export type TicketAction =
-  'accept' | 'arrive' | 'resolve' | 'close' | 'wait' | 'resume' | 'reopen' | 'cancel' | 'comment';
+  | 'accept'
+  | 'arrive'
+  | 'resolve'
+  | 'close'
+  | 'wait'
+  | 'resume'
+  | 'reopen'
+  | 'cancel'
+  | 'assign'
+  | 'raise'
+  | 'check'
+  | 'comment';
 
 export interface Destination {
   name: string;
@@ -117,7 +167,10 @@ export interface Gateway {
   devices: Record<'total' | DeviceState, number>;
   telemetry: { destinations: Destination[]; history: { oldest_at: string | null } };
   notices?: { unsent: number | null; error: string | null };
-  on_duty: { person: string; phone: string; from?: string; to?: string }[];
+  /** To when working days are known; the warning comes once that is near. */
+  calendar?: { years: number[]; warning: Text | null };
+  journal?: { records: number | null; head: string | null };
+  on_duty: { person: string; role?: string; phone: string; from?: string; to?: string }[];
 }
 
 export interface ProfilePoint {

@@ -1,7 +1,7 @@
 // Tests of which alarm comes first, and which is announced.
 import { expect, test } from 'vitest';
 import type { Alarm, AlarmState } from '../api/types';
-import { actionFor, inOrder, newlyStanding } from './alarms';
+import { actionFor, asideActions, inOrder, newlyStanding } from './alarms';
 
 const alarm = (id: string, state: AlarmState, severity: Alarm['severity'] = 'high'): Alarm => ({
   id,
@@ -44,4 +44,10 @@ test('each state has the one action that a person can take, or none', () => {
   expect(actionFor('returned_unacked')).toBe('acknowledge');
   expect(actionFor('latched')).toBe('reset');
   expect(actionFor('active_acked')).toBeNull();
+});
+
+test('an alarm out of service is put back before anything else, a shelved one may still be taken out', () => {
+  expect(asideActions('active_unacked')).toEqual(['shelve', 'out-of-service']);
+  expect(asideActions('shelved')).toEqual(['out-of-service']);
+  expect(asideActions('out_of_service')).toEqual([]);
 });

@@ -30,6 +30,23 @@ export function actionFor(state: AlarmState): AlarmAction | null {
   }
 }
 
+export type AsideAction = 'shelve' | 'out-of-service';
+
+/** Whether a person has set it aside for a while. */
+export const isAside = (alarm: Alarm): boolean => alarm.state === 'shelved' || alarm.state === 'out_of_service';
+
+/** How it can be set aside, as it stands. */
+export function asideActions(state: AlarmState): AsideAction[] {
+  if (state === 'out_of_service') return [];
+  return state === 'shelved' ? ['out-of-service'] : ['shelve', 'out-of-service'];
+}
+
+/** For how long an alarm is usually set aside (hours): a shift at most, or as long as a repair takes. */
+export const ASIDE_HOURS: Record<AsideAction, readonly number[]> = {
+  shelve: [1, 4, 8, 24],
+  'out-of-service': [8, 24, 168],
+};
+
 /** Standing ones first, the worst of them first, then the newest. */
 export function inOrder(alarms: Iterable<Alarm>): Alarm[] {
   return [...alarms].sort(

@@ -1,5 +1,5 @@
 // The facility's own terms in both languages: classes, rows of the service standard, reasons, steps.
-import type { Lang, Text } from '../api/types';
+import type { Lang, Planned, Text, TicketStep } from '../api/types';
 import { say } from './words';
 
 const CLASS_NAMES: Record<string, Text> = {
@@ -69,6 +69,9 @@ const STEPS: Record<string, Text> = {
   reopened: { zh: '重新打开', en: 'reopened' },
   cancelled: { zh: '取消', en: 'cancelled' },
   assigned: { zh: '指派', en: 'assigned' },
+  raised: { zh: '升级', en: 'raised' },
+  attached: { zh: '附上文件', en: 'file attached' },
+  checked: { zh: '完成检查项', en: 'item done' },
   comment: { zh: '备注', en: 'note' },
   condition_normal: { zh: '报警恢复', en: 'alarm cleared' },
   condition_back: { zh: '再次报警', en: 'alarm came back' },
@@ -77,8 +80,35 @@ const STEPS: Record<string, Text> = {
   overdue_resolve: { zh: '修复超时', en: 'repair overdue' },
 };
 
+const CLOCK_NAMES: Record<string, Text> = {
+  respond: { zh: '响应', en: 'response' },
+  arrive: { zh: '到场', en: 'arrival' },
+  resolve: { zh: '修复', en: 'repair' },
+};
+
 /** What a step of a ticket's history was; one that is not known here is shown as the gateway says it. */
-export const stepWords = (what: string, lang: Lang): string => STEPS[what]?.[lang] ?? what;
+export function stepWords(what: string, lang: Lang): string {
+  const known = STEPS[what]?.[lang];
+  if (known !== undefined) return known;
+  const [, event, clock = '', share] = /^(due_soon|escalated)_(\w+)_(\d+)$/.exec(what) ?? [];
+  const name = CLOCK_NAMES[clock]?.[lang];
+  if (name === undefined) return what;
+  if (event === 'escalated') return lang === 'zh' ? `${name}超时,已上报` : `${name} overdue, escalated`;
+  return lang === 'zh' ? `${name}时限已过 ${share}%,已提醒` : `${share}% of the ${name} time used, reminded`;
+}
+
+/** What a step says beside its name: rows by their names, a file without its hash, and nothing that `told` says again. */
+export function stepNote(step: TicketStep, lang: Lang, planned: Planned | null = null): string {
+  const note = step.note ?? '';
+  if (note === step.told?.what) return '';
+  if (step.what === 'raised') {
+    const rows = note.split(' → ');
+    return rows.map((row) => standardName(row, lang)).join(' → ');
+  }
+  const item = step.what === 'checked' ? planned?.checklist[Number.parseInt(note, 10) - 1] : undefined;
+  if (item !== undefined) return item.text[lang];
+  return step.what === 'attached' ? note.replace(/ sha256:[0-9a-f]{64}$/, '') : note;
+}
 
 const DOERS: Record<string, Text> = {
   gateway: { zh: '网关', en: 'the gateway' },

@@ -1,7 +1,20 @@
 // Tests of what a ticket asks of a person next.
 import { expect, test } from 'vitest';
 import type { Rule, Severity, Ticket, TicketClock, TicketState } from '../api/types';
-import { byDeadline, mainAction, nextClock, ruleOf, stationsPassed, takenBy } from './tickets';
+import {
+  awaitsWord,
+  byDeadline,
+  mainAction,
+  missingEvidence,
+  nextClock,
+  phoneIn,
+  raisesTo,
+  rareActions,
+  ruleOf,
+  stationsPassed,
+  takenBy,
+  withPeople,
+} from './tickets';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 10, 24, 6, minute)).toISOString();
 
@@ -35,9 +48,15 @@ const ticket = (id: string, part: Partial<Ticket> = {}): Ticket => ({
 
 test('the one main button leads from taking a ticket to closing it', () => {
   const states: TicketState[] = ['open', 'accepted', 'on_site', 'resolved', 'closed'];
-  expect(states.map(mainAction)).toEqual(['accept', 'arrive', 'resolve', 'close', null]);
+  expect(states.map((state) => mainAction({ state, clocks: [] }))).toEqual([
+    'accept',
+    'arrive',
+    'resolve',
+    'close',
+    null,
+  ]);
   expect(states.map(stationsPassed)).toEqual([0, 1, 2, 3, 4]);
-  expect(mainAction('waiting')).toBe('resume');
+  expect(mainAction({ state: 'waiting', clocks: [] })).toBe('resume');
 });
 
 test('the next clock is the one that is due first and still counts', () => {
@@ -84,4 +103,62 @@ test('who took it last is told, and nobody when nobody did', () => {
   expect(takenBy(ticket('a', { steps: [step('opened', 'gateway')] }))).toBeNull();
   const steps = [step('accepted', '张建国'), step('reopened', '王海燕'), step('accepted', '李志强')];
   expect(takenBy(ticket('a', { steps }))?.by).toBe('李志强');
+  const given = { ...step('assigned', '王海燕'), note: '赵明远' };
+  expect(takenBy(ticket('a', { steps: [...steps, given] }))?.by).toBe('赵明远');
+  expect(takenBy(ticket('a', { steps: [...steps, given, step('reopened', 'gateway')] }))).toBeNull();
+});
+
+test('whoever is on site says so again when the arrive clock began anew', () => {
+  expect(mainAction({ state: 'on_site', clocks: [clock({})] })).toBe('arrive');
+  expect(mainAction({ state: 'on_site', clocks: [clock({ stopped_at: at(9) })] })).toBe('resolve');
+});
+
+test('only a ticket whose repair is being clocked waits for parts, and planned work never does', () => {
+  const onSite = { state: 'on_site', clocks: [clock({ clock: 'resolve' })] } as const;
+  expect(rareActions(ticket('a', { ...onSite, clocks: [...onSite.clocks] }))).toContain('wait');
+  expect(rareActions(ticket('a', { state: 'on_site', clocks: [clock({ stopped_at: at(9) })] }))).not.toContain('wait');
+  const planned = { work: 'drains', due: '2026-11-30', missed: 0, evidence: { zh: '', en: '' }, checklist: [] };
+  const work = ticket('p', { ...onSite, clocks: [...onSite.clocks], standard: 'planned', planned });
+  expect(rareActions(work)).toEqual(['comment', 'tell', 'assign', 'cancel']);
+  expect(rareActions(ticket('c', { state: 'closed' }))).toEqual(['comment', 'tell', 'reopen']);
+});
+
+test('anything is raised to urgent, and ordinary lighting to complex as well', () => {
+  expect(raisesTo(ticket('a', { standard: 'lighting' }))).toEqual(['lighting-complex', 'urgent-repair']);
+  expect(raisesTo(ticket('a', { standard: 'elevator' }))).toEqual(['urgent-repair']);
+  expect(raisesTo(ticket('a', { standard: 'urgent-repair' }))).toEqual([]);
+  expect(raisesTo(ticket('a', { standard: 'planned' }))).toEqual([]);
+});
+
+test('the one who reported a fault waits for word until the respond clock has stopped', () => {
+  const respond = clock({ clock: 'respond' });
+  expect(awaitsWord(ticket('a', { origin: 'person', clocks: [respond] }))).toBe(true);
+  expect(awaitsWord(ticket('a', { origin: 'person', clocks: [{ ...respond, stopped_at: at(2) }] }))).toBe(false);
+  expect(awaitsWord(ticket('a', { origin: 'rule', clocks: [respond] }))).toBe(false);
+});
+
+test('planned work says what it lacks before it can be closed', () => {
+  const item = (done_at: string | null) => ({ text: { zh: '', en: '' }, done_at, done_by: null });
+  const planned = { work: 'drains', due: '2026-11-30', missed: 0, evidence: { zh: '', en: '' } };
+  const file = { sha256: 'a', name: 'a.pdf', bytes: 1, at: at(1), by: '张建国' };
+  const lacks = (checklist: ReturnType<typeof item>[], attachments: (typeof file)[]) =>
+    missingEvidence(ticket('p', { planned: { ...planned, checklist }, attachments }));
+  expect(lacks([item(at(1)), item(null)], [])).toEqual({ items: 1, file: true });
+  expect(lacks([item(at(1))], [])).toEqual({ items: 0, file: true });
+  expect(lacks([item(at(1))], [file])).toBeNull();
+  expect(missingEvidence(ticket('a'))).toBeNull();
+});
+
+test('the people whom only the own page names stay when an event without them comes', () => {
+  const step = { at: at(1), by: '张建国', what: 'comment', note: null };
+  const told = { whom: '王女士', what: '明早更换', at: at(1) };
+  const whole = ticket('a', { reporter: '王女士 13800000000', steps: [{ ...step, told }] });
+  const shown = withPeople(ticket('a', { state: 'accepted', steps: [step, step] }), whole);
+  expect(shown).toMatchObject({ state: 'accepted', reporter: '王女士 13800000000' });
+  expect(shown.steps.map((one) => one.told?.whom)).toEqual(['王女士', undefined]);
+});
+
+test('a number to call is found in what was typed', () => {
+  expect(phoneIn('3号楼402 王女士 138 0000-0000')).toBe('13800000000');
+  expect(phoneIn('3号楼402')).toBeNull();
 });

@@ -1,18 +1,20 @@
 // What a ticket asks of a person next, and which of its clocks runs out first.
+import type { Word } from './words';
 import type { ClockName, Rule, Ticket, TicketAction, TicketClock, TicketState } from '../api/types';
 
 /** Nothing more is asked of anybody. */
 export const isDone = (ticket: Ticket): boolean => ticket.state === 'closed' || ticket.state === 'cancelled';
 
-/** The one main button of each state; null where the work is done. */
-export function mainAction(state: TicketState): TicketAction | null {
-  switch (state) {
+/** The one main button of a ticket as it stands; null where the work is done. */
+export function mainAction(ticket: Pick<Ticket, 'state' | 'clocks'>): TicketAction | null {
+  switch (ticket.state) {
     case 'open':
       return 'accept';
     case 'accepted':
       return 'arrive';
     case 'on_site':
-      return 'resolve';
+      // A clock that began anew while somebody was there is stopped by saying again that one is.
+      return isUnstopped(ticket, 'arrive') ? 'arrive' : 'resolve';
     case 'waiting':
       return 'resume';
     case 'resolved':
@@ -23,23 +25,45 @@ export function mainAction(state: TicketState): TicketAction | null {
   }
 }
 
-export type RareAction = 'comment' | 'wait' | 'reopen' | 'cancel';
+const isUnstopped = (ticket: Pick<Ticket, 'clocks'>, name: ClockName): boolean =>
+  ticket.clocks.some((clock) => clock.clock === name && clock.stopped_at === null);
 
-/** What else can be done with a ticket in a state, beside its main button. */
-export function rareActions(state: TicketState): RareAction[] {
-  switch (state) {
-    case 'accepted':
-    case 'on_site':
-      return ['comment', 'wait', 'cancel'];
-    case 'open':
-    case 'waiting':
-      return ['comment', 'cancel'];
-    case 'resolved':
-      return ['comment', 'reopen', 'cancel'];
-    case 'closed':
-    case 'cancelled':
-      return ['comment', 'reopen'];
-  }
+/** `tell` is a note that says who was told what and when. */
+export type RareAction = 'comment' | 'tell' | 'assign' | 'wait' | 'raise' | 'reopen' | 'cancel';
+
+/** What else can be done with a ticket as it stands, beside its main button. */
+export function rareActions(ticket: Ticket): RareAction[] {
+  const possible: RareAction[] = ['comment', 'tell'];
+  if (isWorkedOn(ticket.state)) {
+    possible.push('assign');
+    // Planned work never waits, and without a resolve clock there is nothing to pause.
+    const canWait = ticket.planned == null && isUnstopped(ticket, 'resolve');
+    if (canWait && (ticket.state === 'accepted' || ticket.state === 'on_site')) possible.push('wait');
+    if (raisesTo(ticket).length > 0) possible.push('raise');
+  } else possible.push('reopen');
+  if (!isDone(ticket)) possible.push('cancel');
+  return possible;
+}
+
+const isWorkedOn = (state: TicketState): boolean =>
+  state === 'open' || state === 'accepted' || state === 'on_site' || state === 'waiting';
+
+/** The rows of the standard that a ticket may be raised to. */
+export function raisesTo(ticket: Pick<Ticket, 'standard' | 'planned'>): string[] {
+  if (ticket.planned != null || ticket.standard === 'planned' || ticket.standard === 'urgent-repair') return [];
+  return ticket.standard === 'lighting' ? ['lighting-complex', 'urgent-repair'] : ['urgent-repair'];
+}
+
+/** Whether the one who reported it still waits for word: only telling them stops the respond clock. */
+export const awaitsWord = (ticket: Ticket): boolean =>
+  ticket.origin === 'person' && !isDone(ticket) && isUnstopped(ticket, 'respond');
+
+/** What planned work lacks before it can be closed: items not ticked, and a file; null where nothing does. */
+export function missingEvidence(ticket: Ticket): { items: number; file: boolean } | null {
+  if (ticket.planned == null || isDone(ticket)) return null;
+  const items = ticket.planned.checklist.filter((item) => item.done_at === null).length;
+  const file = (ticket.attachments ?? []).length === 0;
+  return items > 0 || file ? { items, file } : null;
 }
 
 /** The four stations of a ticket, in order, and how many of them are behind it. */
@@ -60,6 +84,12 @@ export function nextClock(ticket: Ticket): TicketClock | null {
   if (isDone(ticket)) return null;
   const counting = ticket.clocks.filter(isCounting);
   return counting.sort((a, b) => Date.parse(a.due) - Date.parse(b.due) || ORDER[a.clock] - ORDER[b.clock])[0] ?? null;
+}
+
+/** What is left of, or run over on, a ticket's next clock; planned work is simply due. */
+export function leftWord(ticket: Ticket, isOver: boolean): Word {
+  const clock = nextClock(ticket)?.clock ?? 'resolve';
+  return `${ticket.planned == null ? clock : 'planned'}_${isOver ? 'over' : 'left'}`;
 }
 
 const ORDER: Record<ClockName, number> = { respond: 0, arrive: 1, resolve: 2 };
@@ -83,10 +113,14 @@ export function byDeadline(tickets: Iterable<Ticket>): Ticket[] {
   return keyed.map((entry) => entry.ticket);
 }
 
-/** When a person last took the ticket or came to it, and who; null while nobody has. */
+/** Who has the ticket since when: who last took it, came to it or was given it; null while nobody has. */
 export function takenBy(ticket: Ticket): { by: string; at: string } | null {
-  const step = ticket.steps.findLast((s) => s.what === 'accepted' || s.what === 'arrived');
-  return step === undefined ? null : { by: step.by, at: step.at };
+  for (const step of ticket.steps.toReversed()) {
+    if (step.what === 'reopened') return null;
+    if (step.what === 'accepted' || step.what === 'arrived') return { by: step.by, at: step.at };
+    if (step.what === 'assigned' && step.note !== null) return { by: step.note, at: step.at };
+  }
+  return null;
 }
 
 /**
@@ -98,4 +132,19 @@ export function ruleOf(ticket: Ticket, rules: Iterable<Rule>): Rule | null {
   if (alarm === null) return null;
   const fitting = [...rules].filter((rule) => alarm.endsWith(rule.id));
   return fitting.sort((a, b) => b.id.length - a.id.length)[0] ?? null;
+}
+
+/** The ticket as it stands, with the people whom only its own page names; steps that came since have theirs at the next fetch. */
+export function withPeople(known: Ticket, whole: Ticket): Ticket {
+  const steps = known.steps.map((step, i) => {
+    const told = step.told ?? whole.steps[i]?.told;
+    return told === undefined ? step : { ...step, told };
+  });
+  return { ...known, steps, ...(whole.reporter !== undefined && { reporter: whole.reporter }) };
+}
+
+/** A telephone number in what a person typed: seven digits or more, spaces and dashes between them left out. */
+export function phoneIn(text: string): string | null {
+  const digits = /\+?\d(?:[ -]?\d){6,}/.exec(text)?.[0];
+  return digits === undefined ? null : digits.replace(/[ -]/g, '');
 }

@@ -1,6 +1,18 @@
 // Tests of time in words.
 import { expect, test } from 'vitest';
-import { ageWords, dayWords, momentWords, shareUsed, shortTime, targetWords, timeLeft, timeOfDay } from './time';
+import {
+  ageWords,
+  dayWords,
+  dueWords,
+  durationWords,
+  momentWords,
+  monthWords,
+  shareUsed,
+  shortTime,
+  targetWords,
+  timeLeft,
+  timeOfDay,
+} from './time';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -75,4 +87,22 @@ test('a target is told as the standard means it, and an unknown one as it is', (
   expect(targetWords('5wd', 'zh')).toBe('5 个工作日');
   expect(targetWords('5wd', 'en')).toBe('5 working days');
   expect(targetWords('soon', 'en')).toBe('soon');
+});
+
+test('how long something took is told in minutes, hours or days', () => {
+  expect(durationWords(0.2, 'zh')).toBe('12 分钟');
+  expect(durationWords(3.44, 'en')).toBe('3.4 h');
+  expect(durationWords(125, 'zh')).toBe('5.2 天');
+});
+
+test('a month has its name', () => {
+  expect(monthWords(2026, 11, 'zh')).toBe('2026年11月');
+  expect(monthWords(2026, 2, 'en')).toBe('February 2026');
+});
+
+test('what is due at the end of a day is due at 24:00 of it', () => {
+  const now = Date.parse('2026-11-24T06:32:07Z');
+  expect(dueWords(Date.parse('2026-11-30T16:00:00Z'), now, 'Asia/Shanghai', 'zh')).toBe('11月30日 24:00');
+  expect(dueWords(Date.parse('2026-11-24T16:00:00Z'), now, 'Asia/Shanghai', 'en')).toBe('24:00');
+  expect(dueWords(Date.parse('2026-11-24T16:00:01Z'), now, 'Asia/Shanghai', 'en')).toBe('25 Nov 00:00');
 });

@@ -106,7 +106,31 @@ export function momentWords(at: number, now: number, zone: string, lang: Lang): 
   return sameDay(at, now, zone) ? time : `${dateWords(at, zone, lang)} ${shortTime(at, zone, lang)}`;
 }
 
+/** When something is due, to the minute; a day's first moment is 24:00 of the day before, as the standard says it. */
+export function dueWords(at: number, now: number, zone: string, lang: Lang): string {
+  const isMidnight = timeOfDay(at, zone, lang) === '00:00:00';
+  const day = isMidnight ? at - 1 : at;
+  const time = isMidnight ? '24:00' : shortTime(at, zone, lang);
+  return sameDay(day, now, zone) ? time : `${dateWords(day, zone, lang)} ${time}`;
+}
+
 /** Whether two moments fall on one calendar day of the site. */
 export function sameDay(a: number, b: number, zone: string): boolean {
   return dayWords(a, zone, 'en') === dayWords(b, zone, 'en') && Math.abs(a - b) < 2 * DAY;
+}
+
+/** "12 分钟", "3.4 小时", "5.2 天": how long something took, as exact as it helps. */
+export function durationWords(hours: number, lang: Lang): string {
+  const zh = lang === 'zh';
+  if (hours < 1) return `${Math.round(hours * 60)} ${zh ? '分钟' : 'min'}`;
+  if (hours < 48) return `${hours.toFixed(1)} ${zh ? '小时' : 'h'}`;
+  return `${(hours / 24).toFixed(1)} ${zh ? '天' : 'd'}`;
+}
+
+/** "2026年11月" or "November 2026". */
+export function monthWords(year: number, month: number, lang: Lang): string {
+  if (lang === 'zh') return `${year}年${month}月`;
+  return new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', month: 'long', year: 'numeric' }).format(
+    Date.UTC(year, month - 1, 15),
+  );
 }

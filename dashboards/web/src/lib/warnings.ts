@@ -1,0 +1,13 @@
+// What will go wrong unless somebody sees to it in time: the calendar that runs out, the hours without anybody on duty.
+import type { Gateway, Text } from '../api/types';
+import { words } from './words';
+
+/** What people should see to, as the gateway stands now. */
+export function warningsOf(gateway: Gateway | null): Text[] {
+  if (gateway === null) return [];
+  const warnings: Text[] = [];
+  if (gateway.on_duty.length === 0) warnings.push(words.roster_gap);
+  const calendar = gateway.calendar?.warning;
+  if (calendar != null) warnings.push(calendar);
+  return warnings;
+}

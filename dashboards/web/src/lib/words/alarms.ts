@@ -1,0 +1,56 @@
+// Words of alarms: how grave, how they stand, and what can be done about them.
+import type { Text } from '../../api/types';
+
+export const alarms = {
+  critical: { zh: '紧急', en: 'Critical' },
+  high: { zh: '高', en: 'High' },
+  medium: { zh: '中', en: 'Medium' },
+  low: { zh: '低', en: 'Low' },
+  normal: { zh: '正常', en: 'Normal' },
+  unknown: { zh: '未知', en: 'Unknown' },
+  returned: { zh: '已恢复 待确认', en: 'Back to normal, not yet seen' },
+  returned_short: { zh: '待确认', en: 'To acknowledge' },
+
+  acknowledge: { zh: '确认', en: 'Acknowledge' },
+  reset: { zh: '复位', en: 'Reset' },
+  unshelve: { zh: '取消搁置', en: 'Unshelve' },
+  'in-service': { zh: '恢复使用', en: 'Back in service' },
+  active_unacked: { zh: '报警中 未确认', en: 'Active, not acknowledged' },
+  active_acked: { zh: '报警中 已确认', en: 'Active, acknowledged' },
+  returned_unacked: { zh: '已恢复 待确认', en: 'Back to normal, to acknowledge' },
+  latched: { zh: '已锁定 待复位', en: 'Latched, to be reset' },
+  shelved: { zh: '已搁置', en: 'Shelved' },
+  suppressed: { zh: '被上级抑制', en: 'Suppressed' },
+  alarm_out_of_service: { zh: '停用', en: 'Out of service' },
+  alarm_normal: { zh: '正常', en: 'Normal' },
+  condition_active: { zh: '还在', en: 'still active' },
+  condition_clear: { zh: '已恢复', en: 'cleared' },
+  condition_unknown: { zh: '状态未知', en: 'condition unknown' },
+  new_alarm: { zh: '新报警', en: 'New alarm' },
+
+  shelve: { zh: '搁置', en: 'Shelve' },
+  'out-of-service': { zh: '停用', en: 'Take out of service' },
+  aside_shelve: {
+    zh: '搁置后不再通知,到时自动恢复。条件仍在监视。',
+    en: 'Nobody is called until then; the condition is still watched, and it comes back by itself.',
+  },
+  'aside_out-of-service': {
+    zh: '设备检修或已停用时用。到时自动恢复。',
+    en: 'For equipment under repair or switched off. It comes back by itself.',
+  },
+  aside_hint: { zh: '例如:水箱清洗,已通知监控室', en: 'e.g. the tank is being cleaned; the control room knows' },
+  hours_1: { zh: '1 小时', en: '1 h' },
+  hours_4: { zh: '4 小时', en: '4 h' },
+  hours_8: { zh: '8 小时', en: '8 h' },
+  hours_24: { zh: '24 小时', en: '24 h' },
+  days_7: { zh: '7 天', en: '7 d' },
+  other_time: { zh: '其他时间', en: 'Another time' },
+  until_past: { zh: '这个时间已经过去了。', en: 'This time has passed already.' },
+  aside_until: { zh: '到 {at}', en: 'until {at}' },
+  filter_aside: { zh: '已搁置或停用', en: 'Set aside' },
+  no_aside: { zh: '没有搁置或停用的报警', en: 'No alarm is set aside' },
+  no_aside_more: {
+    zh: '搁置的报警会列在这里,到时自动恢复。',
+    en: 'Shelved alarms are listed here until their time is up.',
+  },
+} as const satisfies Record<string, Text>;
