@@ -41,6 +41,7 @@ const OUTBOX_BOUNDS: Bounds = Bounds {
 };
 const KEEP_HISTORY: Keep = Keep {
     age: SignedDuration::from_hours(24 * 7),
+    hours: SignedDuration::from_hours(24 * 366 * 3),
     bytes: 2 << 30,
 };
 

@@ -26,6 +26,8 @@ mod quantity;
 mod registers;
 mod running;
 mod served;
+mod unplugged;
 
 pub use error::Error;
 pub use running::{Address, Options, Running, start};
+pub use unplugged::Unplugged;

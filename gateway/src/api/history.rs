@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::State;
 use super::error::Problem;
 use super::lists::MOST_ITEMS;
-use crate::store::{Piece, SLOT_NANOSECONDS, Summary, Trend};
+use crate::store::{Grain, Piece, Summary, Trend};
 use crate::view::{rfc3339, value};
 
 /// Without a `from`, a trend goes back so far.
@@ -86,12 +86,11 @@ pub async fn show(
     let every = asked.every.as_deref().map(span).transpose()?;
     let limit = asked.limit.unwrap_or(MOST_ITEMS).clamp(1, MOST_ITEMS);
 
-    let coarse = every.is_some_and(|every| every.as_nanos() % i128::from(SLOT_NANOSECONDS) == 0);
-    let trend = Trend {
-        from,
-        to,
-        coarse: coarse && !point.data_type.is_text(),
-    };
+    let grain = every
+        .filter(|_| !point.data_type.is_text())
+        .and_then(|every| i64::try_from(every.as_nanos()).ok())
+        .map_or(Grain::Readings, Grain::Within);
+    let trend = Trend { from, to, grain };
     let (history, device_id, wanted) = (Arc::clone(&shared.history), id.clone(), name.clone());
     let buckets = tokio::task::spawn_blocking(move || {
         let mut buckets = Buckets {
@@ -142,7 +141,7 @@ impl Buckets {
     fn take(&mut self, piece: Piece) -> bool {
         let at = match &piece {
             Piece::Reading(recorded) => recorded.at,
-            Piece::Slot(at, _) => *at,
+            Piece::Stretch(at, _) => *at,
         };
         let at = self.every.map_or(at, |every| interval(at, every));
         if self.buckets.last().is_none_or(|bucket| bucket.at != at) {
@@ -164,14 +163,15 @@ impl Buckets {
 
 /// When the interval that a moment is in began.
 fn interval(at: Timestamp, every: SignedDuration) -> Timestamp {
-    let every = every.as_nanos().max(1);
-    Timestamp::from_nanosecond(at.as_nanosecond().div_euclid(every) * every).unwrap_or(at)
+    let every = i64::try_from(every.as_nanos()).unwrap_or(i64::MAX).max(1);
+    let nanoseconds = i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX);
+    Timestamp::from_nanosecond(i128::from(nanoseconds.div_euclid(every) * every)).unwrap_or(at)
 }
 
 impl Bucket {
     fn take(&mut self, piece: &Piece) {
         match piece {
-            Piece::Slot(_, summary) => self.summary.join(summary),
+            Piece::Stretch(_, summary) => self.summary.join(summary),
             Piece::Reading(recorded) => {
                 self.summary.add(&recorded.reading);
                 if let Some(good) = recorded.reading.good() {

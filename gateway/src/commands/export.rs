@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use gateway::store::{HistoryReader, Piece, Trend};
+use gateway::store::{Grain, HistoryReader, Piece, Trend};
 use gateway::view::{quality, rfc3339};
 use jiff::Timestamp;
 use model::{Device, Site, Value};
@@ -81,7 +81,7 @@ fn export_device(
     let trend = Trend {
         from: asked.from,
         to: asked.to,
-        coarse: false,
+        grain: Grain::Readings,
     };
     for (_, point) in device.points() {
         let mut failed = None;

@@ -197,5 +197,7 @@ pub(super) fn nanoseconds(at: jiff::Timestamp) -> i64 {
 
 /// And back.
 pub(super) fn timestamp(nanoseconds: i64) -> jiff::Timestamp {
-    jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(jiff::Timestamp::MAX)
+    const SECOND: i64 = 1_000_000_000;
+    let within = i32::try_from(nanoseconds.rem_euclid(SECOND)).unwrap_or(0);
+    jiff::Timestamp::new(nanoseconds.div_euclid(SECOND), within).unwrap_or(jiff::Timestamp::MAX)
 }

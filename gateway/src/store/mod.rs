@@ -15,7 +15,9 @@ mod records;
 mod sight;
 
 pub use database::{StoreError, is_spoiled};
-pub use history::{HistoryReader, HistoryWriter, Piece, Recorded, SLOT_NANOSECONDS, Summary, Trend};
+pub use history::{
+    Again, Bound, Grain, HistoryReader, HistoryWriter, Piece, Recorded, Summary, Trend, Wanted,
+};
 pub use journal::{Verified, VerifyError};
 pub use log::DeviceEntry;
 pub use outbox::{Body, OutboxReader, OutboxWriter, Pending, Recovered};

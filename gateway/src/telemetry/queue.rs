@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use drivers::Receipt;
@@ -92,6 +92,17 @@ impl<T> QueueReceiver<T> {
         match self.queue.recv_timeout(wait) {
             Ok(taken) => Some(self.out(taken)),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Takes out what is there, without waiting; whether anybody may still put something in.
+    pub fn drain(&self, mut take: impl FnMut(T)) -> bool {
+        loop {
+            match self.queue.try_recv() {
+                Ok(taken) => take(self.out(taken)),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
         }
     }
 

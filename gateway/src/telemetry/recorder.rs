@@ -4,30 +4,36 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use drivers::Receipt;
 use jiff::{SignedDuration, Timestamp};
 use metrics::{Histogram, counter, histogram};
-use model::Site;
+use model::{DeviceIndex, Site};
 use tracing::{error, info, warn};
 
 use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
 use super::{DeviceCounters, Room, Trouble};
-use crate::store::{HistoryReader, HistoryWriter, StoreError, is_spoiled};
+use crate::store::{Bound, HistoryReader, HistoryWriter, StoreError, is_spoiled};
 
-/// How long a group may collect before it is committed: a trend is looked at by people, who do not see a quarter of a second.
-const GROUP_TIME: Duration = Duration::from_millis(250);
-const GROUP_BATCHES: usize = 8_192;
+/// How long a group may collect before it is committed, where what is counted as taken is only here …
+const GROUP_TIME_COUNTED: Duration = Duration::from_millis(250);
+/// … and where an outbox has it, too: a trend is looked at by people.
+const GROUP_TIME: Duration = Duration::from_secs(1);
+/// So much is committed at once at most.
+const GROUP_BYTES: usize = 4 << 20;
+/// The queue is looked into this often: whoever puts something in wakes nobody meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 const QUEUE_BATCHES: usize = 32_768;
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
-/// So many slots are packed after one commit at most, so that a commit is never far away.
-const PACK_AT_ONCE: usize = 4;
 /// A slot is packed once so much time has passed since its end: what comes later is packed again.
 const PACK_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// How much history is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {
-    /// For how long.
+    /// Readings for how long.
     pub age: SignedDuration,
+    /// What hours say for how long.
+    pub hours: SignedDuration,
     /// In how many bytes of the file at most.
     pub bytes: u64,
 }
@@ -135,15 +141,34 @@ struct RecorderThread {
     commit_seconds: Histogram,
 }
 
+/// What waits for a commit beside what the writer has.
+#[derive(Default)]
+struct Group {
+    batches: u64,
+    /// How many good samples of which device, and who waits for them to be stored.
+    counted: Vec<(DeviceIndex, usize, Option<Receipt>)>,
+}
+
 impl RecorderThread {
     fn run(mut self, batches: &QueueReceiver<Vec<Taken>>) {
         let mut prune_at = Instant::now();
-        while let Some(mut group) = batches.next() {
-            let until = Instant::now() + GROUP_TIME;
-            while group.len() < GROUP_BATCHES {
-                match batches.next_until(until) {
-                    Some(next) => group.extend(next),
-                    None => break,
+        let group_time = if self.taken.is_some() {
+            GROUP_TIME_COUNTED
+        } else {
+            GROUP_TIME
+        };
+        while let Some(first) = batches.next() {
+            let until = Instant::now() + group_time;
+            let mut group = Group::default();
+            self.put(first, &mut group);
+            loop {
+                let wait = until.saturating_duration_since(Instant::now());
+                if wait.is_zero() || self.writer.waiting_bytes() > GROUP_BYTES {
+                    break;
+                }
+                std::thread::sleep(wait.min(LOOK_EVERY));
+                if !batches.drain(|next| self.put(next, &mut group)) {
+                    break;
                 }
             }
             self.commit(group);
@@ -155,12 +180,23 @@ impl RecorderThread {
         }
     }
 
+    /// Hands batches to the writer; nothing of them is kept until the commit but their bytes.
+    fn put(&mut self, batches: Vec<Taken>, group: &mut Group) {
+        for (batch, receipt) in batches {
+            self.writer.put(&batch);
+            group.batches += 1;
+            if self.taken.is_some() || receipt.is_some() {
+                group.counted.push((batch.device, batch.good_count(), receipt));
+            }
+        }
+    }
+
     /// Commits a group. What the disk refuses is dropped and counted: history is the first thing to do without, and where nothing else
     /// keeps the samples they are not counted as taken.
-    fn commit(&mut self, group: Vec<Taken>) {
+    fn commit(&mut self, group: Group) {
         let started = Instant::now();
-        if let Err(reason) = self.store(&group) {
-            counter!("facility_history_batches_dropped_total").increment(group.len() as u64);
+        if let Err(reason) = self.store() {
+            counter!("facility_history_batches_dropped_total").increment(group.batches);
             if self.trouble.reason().is_none() {
                 error!(reason, "history is not stored until the disk takes it again");
             }
@@ -172,9 +208,9 @@ impl RecorderThread {
             self.trouble.clear();
         }
         self.commit_seconds.record(started.elapsed());
-        for (batch, receipt) in group {
+        for (device, good, receipt) in group.counted {
             if let Some(taken) = &self.taken {
-                taken.count(batch.device, batch.good_count());
+                taken.count(device, good);
             }
             if let Some(receipt) = receipt {
                 receipt.committed();
@@ -182,18 +218,17 @@ impl RecorderThread {
         }
     }
 
-    fn store(&mut self, group: &[Taken]) -> Result<(), String> {
+    fn store(&mut self) -> Result<(), String> {
         if let Some(too_little) = self.room.too_little() {
+            self.writer.give_up();
             return Err(too_little);
         }
-        self.writer
-            .put(group.iter().map(|(batch, _)| batch.as_ref()))
-            .map_err(|error| {
-                if is_spoiled(&error) {
-                    self.begin_anew();
-                }
-                error.to_string()
-            })
+        self.writer.commit().map_err(|error| {
+            if is_spoiled(&error) {
+                self.begin_anew();
+            }
+            error.to_string()
+        })
     }
 
     /// A spoiled history is moved aside and begun anew.
@@ -215,16 +250,20 @@ impl RecorderThread {
         let before = Timestamp::now()
             .saturating_sub(PACK_AFTER)
             .unwrap_or(Timestamp::MIN);
-        if let Err(error) = self.writer.pack(before, PACK_AT_ONCE) {
+        if let Err(error) = self.writer.pack(before) {
             warn!(%error, "history could not be packed; it takes more room until it is");
         }
     }
 
     fn prune(&mut self) {
-        let before = Timestamp::now()
-            .saturating_sub(self.keep.age)
-            .unwrap_or(Timestamp::MIN);
-        if let Err(error) = self.writer.prune(before, self.keep.bytes) {
+        let now = Timestamp::now();
+        let before = |age| now.saturating_sub(age).unwrap_or(Timestamp::MIN);
+        let bound = Bound {
+            readings_before: before(self.keep.age),
+            hours_before: before(self.keep.hours),
+            bytes: self.keep.bytes,
+        };
+        if let Err(error) = self.writer.prune(bound) {
             warn!(%error, "old history could not be removed");
         }
     }

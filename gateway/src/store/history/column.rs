@@ -11,13 +11,15 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use model::{Doubt, Missing, Reading, Value};
 
+use super::number::{SCALES, back, whole};
 use super::varint::{Bytes, put_signed, put_unsigned};
 
 /// A column has at most so many readings; a slot of ten minutes at a hundred polls a second.
 const MOST_READINGS: u64 = 100_000;
 /// A column's bytes at most, once inflated; what says otherwise is spoiled.
 const MOST_BYTES: u64 = 16 << 20;
-const MOST_DECIMALS: u8 = 6;
+/// Fewer bytes than this are not worth deflating.
+const WORTH_DEFLATING: usize = 24;
 
 const PLAIN: u8 = 0;
 const DEFLATED: u8 = 1;
@@ -28,6 +30,7 @@ const SINGLE_DECIMALS: u8 = 2;
 const DOUBLES: u8 = 3;
 const TEXTS: u8 = 4;
 const MIXED: u8 = 5;
+const CONSTANT: u8 = 6;
 
 /// Packs the readings of a slot, in the order of its times; `None` where the point was not read.
 pub(super) fn pack(readings: &[Option<Reading>]) -> Vec<u8> {
@@ -35,6 +38,9 @@ pub(super) fn pack(readings: &[Option<Reading>]) -> Vec<u8> {
     pack_qualities(&mut plain, readings);
     let values: Vec<&Value> = readings.iter().flatten().filter_map(Reading::value).collect();
     pack_values(&mut plain, &values);
+    if plain.len() < WORTH_DEFLATING {
+        return plain;
+    }
     let mut deflated = DeflateEncoder::new(vec![DEFLATED], Compression::default());
     // Writing to a vector cannot fail.
     let _ = deflated.write_all(plain.get(1..).unwrap_or_default());
@@ -61,24 +67,34 @@ pub(super) fn unpack(column: &[u8]) -> Option<Vec<Option<Reading>>> {
         }
         _ => return None,
     };
-    let qualities = unpack_qualities(&mut bytes)?;
-    let count = qualities
-        .iter()
-        .filter(|quality| quality.0 == GOOD || quality.0 == DOUBTFUL)
-        .count();
-    let mut values = unpack_values(&mut bytes, count)?.into_iter();
-    qualities
-        .into_iter()
-        .map(|(quality, detail)| {
-            Some(match quality {
+    let runs = unpack_qualities(&mut bytes)?;
+    let have_value = |run: &&Run| run.quality == GOOD || run.quality == DOUBTFUL;
+    let count = runs.iter().filter(have_value).map(|run| run.count).sum();
+    let mut values = unpack_values(&mut bytes, count)?;
+    let mut readings = Vec::with_capacity(runs.iter().map(|run| run.count).sum());
+    for run in runs {
+        let missing = match run.quality {
+            ABSENT | GOOD | DOUBTFUL => None,
+            code => Some(Reading::Missing(missing_of(code - FIRST_MISSING, run.detail)?)),
+        };
+        for _ in 0..run.count {
+            readings.push(match run.quality {
                 ABSENT => None,
                 GOOD => Some(Reading::Good(values.next()?)),
-                DOUBTFUL if detail == STALE => Some(Reading::Uncertain(values.next()?, Doubt::Stale)),
+                DOUBTFUL if run.detail == STALE => Some(Reading::Uncertain(values.next()?, Doubt::Stale)),
                 DOUBTFUL => Some(Reading::Uncertain(values.next()?, Doubt::OutOfRange)),
-                missing => Some(Reading::Missing(missing_of(missing - FIRST_MISSING, detail)?)),
-            })
-        })
-        .collect()
+                _ => missing.clone(),
+            });
+        }
+    }
+    Some(readings)
+}
+
+/// So many readings one after another of one quality.
+struct Run {
+    quality: u8,
+    detail: u8,
+    count: usize,
 }
 
 const ABSENT: u8 = 0;
@@ -98,17 +114,20 @@ fn pack_qualities(bytes: &mut Vec<u8>, readings: &[Option<Reading>]) {
     }
 }
 
-fn unpack_qualities(bytes: &mut Bytes<'_>) -> Option<Vec<(u8, u8)>> {
-    let count = bytes.unsigned().filter(|count| *count <= MOST_READINGS)?;
-    let mut qualities = Vec::new();
-    while (qualities.len() as u64) < count {
-        let quality = (bytes.byte()?, bytes.byte()?);
-        let run = bytes
-            .unsigned()
-            .filter(|run| *run > 0 && *run <= count - qualities.len() as u64)?;
-        qualities.extend(std::iter::repeat_n(quality, usize::try_from(run).ok()?));
+fn unpack_qualities(bytes: &mut Bytes<'_>) -> Option<Vec<Run>> {
+    let mut left = bytes.unsigned().filter(|count| *count <= MOST_READINGS)?;
+    let mut runs = Vec::new();
+    while left > 0 {
+        let (quality, detail) = (bytes.byte()?, bytes.byte()?);
+        let count = bytes.unsigned().filter(|count| (1..=left).contains(count))?;
+        left -= count;
+        runs.push(Run {
+            quality,
+            detail,
+            count: usize::try_from(count).ok()?,
+        });
     }
-    Some(qualities)
+    Some(runs)
 }
 
 fn quality(reading: Option<&Reading>) -> (u8, u8) {
@@ -150,6 +169,15 @@ pub(super) fn missing_of(code: u8, detail: u8) -> Option<Missing> {
 }
 
 fn pack_values(bytes: &mut Vec<u8>, values: &[&Value]) {
+    // Most points of most slots stand still.
+    if let [first, second, rest @ ..] = values
+        && std::iter::once(second)
+            .chain(rest)
+            .all(|value| is_same(first, value))
+    {
+        bytes.push(CONSTANT);
+        return pack_values(bytes, &[*first]);
+    }
     let numbers: Option<Vec<f64>> = all(values, |value| match value {
         Value::Number(number) => Some(*number),
         _ => None,
@@ -177,22 +205,66 @@ fn pack_values(bytes: &mut Vec<u8>, values: &[&Value]) {
     }
 }
 
+/// Whether two values are the same bit by bit; zero and minus zero are not.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => one.to_bits() == other.to_bits(),
+        (one, other) => one == other,
+    }
+}
+
 fn all<'value, T>(values: &[&'value Value], of: impl Fn(&'value Value) -> Option<T>) -> Option<Vec<T>> {
     values.iter().map(|value| of(value)).collect()
 }
 
-fn unpack_values(bytes: &mut Bytes<'_>, count: usize) -> Option<Vec<Value>> {
-    match bytes.byte()? {
-        BOOLS => unpack_bools(bytes, count),
-        DECIMALS => unpack_decimals(bytes, count, |number| number),
-        SINGLE_DECIMALS => unpack_decimals(bytes, count, |number| f64::from(number as f32)),
-        DOUBLES => unpack_doubles(bytes, count),
+/// Values as they are unpacked, one by one where that is cheaper than all at once.
+enum Values<'bytes> {
+    Constant(Value),
+    Decimals {
+        bytes: Bytes<'bytes>,
+        scale: u8,
+        number: i64,
+    },
+    Unpacked(std::vec::IntoIter<Value>),
+}
+
+impl Values<'_> {
+    fn next(&mut self) -> Option<Value> {
+        match self {
+            Self::Constant(value) => Some(value.clone()),
+            Self::Decimals { bytes, scale, number } => {
+                *number = number.checked_add(bytes.signed()?)?;
+                Some(Value::Number(back(*number, *scale)))
+            }
+            Self::Unpacked(values) => values.next(),
+        }
+    }
+}
+
+fn unpack_values<'bytes>(bytes: &mut Bytes<'bytes>, count: usize) -> Option<Values<'bytes>> {
+    let values = match bytes.byte()? {
+        BOOLS => unpack_bools(bytes, count)?,
+        DECIMALS => return decimals(bytes, 0),
+        SINGLE_DECIMALS => return decimals(bytes, SINGLE_SCALES),
+        DOUBLES => unpack_doubles(bytes, count)?,
         TEXTS => (0..count)
             .map(|_| bytes.text().map(|text| Value::Text(Arc::from(text))))
-            .collect(),
-        MIXED => (0..count).map(|_| unpack_values(bytes, 1)?.pop()).collect(),
-        _ => None,
+            .collect::<Option<_>>()?,
+        CONSTANT => return unpack_one(bytes).map(Values::Constant),
+        MIXED => (0..count).map(|_| unpack_one(bytes)).collect::<Option<_>>()?,
+        _ => return None,
+    };
+    Some(Values::Unpacked(values.into_iter()))
+}
+
+/// One value that was packed by itself; what comes after it is left.
+fn unpack_one(bytes: &mut Bytes<'_>) -> Option<Value> {
+    let mut values = unpack_values(bytes, 1)?;
+    let value = values.next();
+    if let Values::Decimals { bytes: rest, .. } = values {
+        bytes.0 = rest.0;
     }
+    value
 }
 
 /// The lengths of runs, in turn false and true, from false on.
@@ -225,18 +297,20 @@ fn unpack_bools(bytes: &mut Bytes<'_>, count: usize) -> Option<Vec<Value>> {
 }
 
 fn pack_numbers(bytes: &mut Vec<u8>, numbers: &[f64]) {
-    for (tag, back) in [(DECIMALS, as_is as fn(f64) -> f64), (SINGLE_DECIMALS, as_single)] {
-        for decimals in 0..=MOST_DECIMALS {
-            if let Some(whole) = as_decimals(numbers, decimals, back) {
-                bytes.push(tag);
-                bytes.push(decimals);
-                let mut before = 0;
-                for number in whole {
-                    put_signed(bytes, number - before);
-                    before = number;
-                }
-                return;
+    for scale in 0..SCALES {
+        if let Some(whole) = as_whole(numbers, scale) {
+            let tag = if scale < SINGLE_SCALES {
+                DECIMALS
+            } else {
+                SINGLE_DECIMALS
+            };
+            bytes.extend_from_slice(&[tag, scale % SINGLE_SCALES]);
+            let mut before = 0;
+            for number in whole {
+                put_signed(bytes, number - before);
+                before = number;
             }
+            return;
         }
     }
     bytes.push(DOUBLES);
@@ -252,40 +326,21 @@ fn pack_numbers(bytes: &mut Vec<u8>, numbers: &[f64]) {
     }
 }
 
-fn as_is(number: f64) -> f64 {
-    number
+/// From this scale on numbers are singles.
+const SINGLE_SCALES: u8 = SCALES / 2;
+
+/// The numbers as whole ones of a scale, if every one of them reads back exactly.
+fn as_whole(numbers: &[f64], scale: u8) -> Option<Vec<i64>> {
+    numbers.iter().map(|number| whole(*number, scale)).collect()
 }
 
-fn as_single(number: f64) -> f64 {
-    f64::from(number as f32)
-}
-
-/// The numbers as whole ones with so many decimals, if every one of them reads back exactly.
-fn as_decimals(numbers: &[f64], decimals: u8, back: fn(f64) -> f64) -> Option<Vec<i64>> {
-    let tens = 10_f64.powi(i32::from(decimals));
-    numbers
-        .iter()
-        .map(|number| {
-            let whole = (number * tens).round();
-            // Up to 2^52 every whole number is a double of its own; minus zero is not a whole number.
-            let exact =
-                whole.abs() < 4_503_599_627_370_496.0 && back(whole / tens).to_bits() == number.to_bits();
-            exact.then_some(whole as i64)
-        })
-        .collect()
-}
-
-fn unpack_decimals(bytes: &mut Bytes<'_>, count: usize, back: impl Fn(f64) -> f64) -> Option<Vec<Value>> {
-    let tens = 10_f64.powi(i32::from(
-        bytes.byte().filter(|decimals| *decimals <= MOST_DECIMALS)?,
-    ));
-    let mut number = 0_i64;
-    (0..count)
-        .map(|_| {
-            number = number.checked_add(bytes.signed()?)?;
-            Some(Value::Number(back(number as f64 / tens)))
-        })
-        .collect()
+fn decimals<'bytes>(bytes: &mut Bytes<'bytes>, first_scale: u8) -> Option<Values<'bytes>> {
+    let scale = first_scale + bytes.byte().filter(|decimals| *decimals < SINGLE_SCALES)?;
+    Some(Values::Decimals {
+        bytes: Bytes(bytes.0),
+        scale,
+        number: 0,
+    })
 }
 
 fn unpack_doubles(bytes: &mut Bytes<'_>, count: usize) -> Option<Vec<Value>> {

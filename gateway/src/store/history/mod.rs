@@ -1,32 +1,61 @@
 //! `history.db`: every batch that was read, good or not, for trends with no server at all.
 //!
-//! The newest minutes are kept as they were read; what is older is packed by slots of ten minutes, a column a point. `row` is a batch as
-//! it is first kept, `column` a packed one, `summary` what a slot says without being unpacked.
+//! The newest minutes are kept as each commit left them; what is older is packed by slots of ten minutes, a column a point; and hours
+//! are summed up for years. `chain` is what a device says anew, `group` and `recent` are the rows of commits, `pack` and `column` what
+//! they become, `summary` and `hours` what stretches say without being unpacked.
 
+mod chain;
 mod column;
+mod group;
+mod hours;
+mod number;
 mod pack;
 mod reader;
-mod row;
+mod recent;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod varint;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use model::{Batch, Dense, DeviceIndex, PointId, Site};
+use model::{Batch, Dense, DeviceIndex, Site};
 use rusqlite::params;
 
+use self::chain::ChainWriter;
+use self::group::{Entry, Group};
+use self::hours::HOUR_NANOSECONDS;
+use self::pack::Packing;
+use self::reader::oldest_slot;
 use super::StoreError;
 use super::database::{Database, Durability, is_spoiled, move_aside, nanoseconds};
 
-pub use reader::{HistoryReader, Piece, Recorded, Trend};
+pub use reader::{Again, Grain, HistoryReader, Piece, Recorded, Trend, Wanted};
 pub use summary::Summary;
 
-const STEPS: &[&str] = &[include_str!("../migrations/history_1.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../migrations/history_1.sql"),
+    include_str!("../migrations/history_2.sql"),
+];
 
 /// A slot's length: so long a stretch is packed together.
-pub const SLOT_NANOSECONDS: i64 = 600 * 1_000_000_000;
+const SLOT_NANOSECONDS: i64 = 600 * 1_000_000_000;
+/// A row of an hour and a series takes about so many bytes; hours may have a quarter of the file.
+const HOUR_BYTES: u64 = 50;
+const HOURS_PART: u64 = 4;
+
+/// How long history is kept, and in how much room.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// Readings before this are removed.
+    pub readings_before: Timestamp,
+    /// Hours before this are removed.
+    pub hours_before: Timestamp,
+    /// The oldest readings are removed while the file has more bytes in use.
+    pub bytes: u64,
+}
 
 /// The writer of `history.db`. On disk a series has a number of the file's own, so that a changed site keeps its history.
 pub struct HistoryWriter {
@@ -34,9 +63,20 @@ pub struct HistoryWriter {
     durable: bool,
     path: PathBuf,
     devices: Dense<DeviceIndex, i64>,
-    series: Dense<PointId, u32>,
-    /// Which slots of which devices have rows that are not packed, by slot.
-    unpacked: BTreeSet<(i64, i64)>,
+    chains: ChainWriter,
+    /// What was put since the last commit, by slot.
+    open: BTreeMap<i64, OpenGroup>,
+    entry: Vec<u8>,
+    /// The number of the newest row.
+    last_number: i64,
+    /// The slots that have rows.
+    unpacked: BTreeSet<i64>,
+    packing: Option<Packing>,
+}
+
+struct OpenGroup {
+    group: Group,
+    newest: i64,
 }
 
 impl HistoryWriter {
@@ -78,7 +118,7 @@ impl HistoryWriter {
             Durability::Normal
         };
         let mut database = Database::open(path, durability, STEPS)?;
-        let (devices, series, unpacked) = database.transact(|transaction| {
+        let (devices, series) = database.transact(|transaction| {
             let mut devices = Dense::default();
             let mut series = Dense::default();
             for device in site.devices.values() {
@@ -87,19 +127,21 @@ impl HistoryWriter {
                     series.push(id_of_series(transaction, &device.id, &point.name)?);
                 }
             }
-            let unpacked = transaction
-                .prepare("SELECT DISTINCT at / ?1, device FROM batches")?
-                .query_map(params![SLOT_NANOSECONDS], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect::<rusqlite::Result<_>>()?;
-            Ok((devices, series, unpacked))
+            Ok((devices, series))
         })?;
+        let (unpacked, last_number) =
+            database.run(|connection| Ok((recent::slots(connection)?, recent::last_number(connection)?)))?;
         Ok(Self {
             database,
             durable,
             path: path.to_owned(),
             devices,
-            series,
-            unpacked,
+            chains: ChainWriter::new(site, series),
+            open: BTreeMap::new(),
+            entry: Vec::new(),
+            last_number,
+            unpacked: unpacked.into_iter().collect(),
+            packing: None,
         })
     }
 
@@ -111,75 +153,123 @@ impl HistoryWriter {
         HistoryReader::open(&self.path)
     }
 
-    /// Writes batches; they are on the disk when this returns. The same device and time again replaces.
+    /// Puts a batch with those that the next commit writes. The same device and time again replaces.
+    pub fn put(&mut self, batch: &Batch) {
+        let at = nanoseconds(batch.at);
+        let slot = at.div_euclid(SLOT_NANOSECONDS);
+        self.entry.clear();
+        self.chains.put(&mut self.entry, batch, slot);
+        let open = self.open.entry(slot).or_insert_with(|| OpenGroup {
+            group: Group::new(slot.saturating_mul(SLOT_NANOSECONDS)),
+            newest: at,
+        });
+        open.newest = open.newest.max(at);
+        open.group.put(Entry {
+            device: *self.devices.at(batch.device),
+            at,
+            said: &self.entry,
+        });
+    }
+
+    /// How many bytes wait for the next commit.
+    pub fn waiting_bytes(&self) -> usize {
+        self.open.values().map(|open| open.group.bytes.len()).sum()
+    }
+
+    /// Writes what was put; it is on the disk when this returns.
     ///
     /// # Errors
-    /// They could not be written; none of them is.
-    pub fn put<'batch>(
-        &mut self,
-        batches: impl IntoIterator<Item = &'batch Batch> + Clone,
-    ) -> Result<(), StoreError> {
-        let (devices, series) = (&self.devices, &self.series);
-        let mut body = Vec::new();
-        let rows = batches.clone().into_iter();
-        self.database.transact(|transaction| {
-            let mut insert = transaction
-                .prepare_cached("INSERT OR REPLACE INTO batches (device, at, body) VALUES (?1, ?2, ?3)")?;
-            for batch in rows {
-                body.clear();
-                for sample in &batch.samples {
-                    row::encode(&mut body, *series.at(sample.point), &sample.reading);
-                }
-                insert.execute(params![devices.at(batch.device), nanoseconds(batch.at), body])?;
-            }
-            Ok(())
-        })?;
-        for batch in batches {
-            self.unpacked.insert((
-                nanoseconds(batch.at).div_euclid(SLOT_NANOSECONDS),
-                *self.devices.at(batch.device),
-            ));
+    /// It could not be written; none of it is, and it is given up.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        let mut number = self.last_number;
+        let open = &self.open;
+        let written = self.database.transact(|transaction| {
+            open.iter().try_for_each(|(slot, open)| {
+                number += 1;
+                recent::add(transaction, *slot, number, open.newest, &open.group.bytes)
+            })
+        });
+        if written.is_err() {
+            self.give_up();
+            return written;
         }
+        self.last_number = number;
+        self.unpacked.extend(std::mem::take(&mut self.open).into_keys());
         Ok(())
     }
 
-    /// Packs slots that ended before `before`, at most so many of them; returns how many.
+    /// Gives up what was put since the last commit.
+    pub fn give_up(&mut self) {
+        self.open.clear();
+        self.chains.end_all();
+    }
+
+    /// Packs a part of the oldest slot that ended before `before`; whether there was one.
     ///
     /// # Errors
     /// The file cannot be written; what was not packed stays as it was.
-    pub fn pack(&mut self, before: Timestamp, at_most: usize) -> Result<usize, StoreError> {
-        let current = nanoseconds(before).div_euclid(SLOT_NANOSECONDS);
-        let due: Vec<_> = self
-            .unpacked
-            .range(..(current, i64::MIN))
-            .take(at_most)
-            .copied()
-            .collect();
-        self.database.transact(|transaction| {
-            due.iter()
-                .try_for_each(|(slot, device)| pack::pack_slot(transaction, *device, *slot))
-        })?;
-        for slot in &due {
-            self.unpacked.remove(slot);
+    pub fn pack(&mut self, before: Timestamp) -> Result<bool, StoreError> {
+        if self.packing.is_none() {
+            let current = nanoseconds(before).div_euclid(SLOT_NANOSECONDS);
+            let Some(slot) = self.unpacked.range(..current).next().copied() else {
+                return Ok(false);
+            };
+            // What comes late belongs to rows that outlive these.
+            self.chains.end(slot);
+            self.packing = Some(Packing::new(slot, self.last_number));
         }
-        Ok(due.len())
+        let Some(packing) = &mut self.packing else {
+            return Ok(false);
+        };
+        let slot = packing.slot;
+        let stepped = self.database.transact(|transaction| {
+            if !packing.step(transaction)? {
+                return Ok(None);
+            }
+            hours::sum_up(transaction, slot)?;
+            packing.remove(transaction).map(Some)
+        });
+        match stepped {
+            Ok(None) => {}
+            Ok(Some(has_more)) => {
+                self.packing = None;
+                if !has_more {
+                    self.unpacked.remove(&slot);
+                }
+            }
+            // What the failed step held is gone: the slot is begun again.
+            Err(_) => self.packing = None,
+        }
+        stepped.map(|_| true)
     }
 
-    /// Removes what is older than `before`, and the oldest while the file has more than `bytes` in use.
+    /// Removes what is too old, and the oldest while there is too much.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn prune(&mut self, before: Timestamp, bytes: u64) -> Result<(), StoreError> {
-        self.database.transact(|transaction| {
-            remove_before(transaction, nanoseconds(before).div_euclid(SLOT_NANOSECONDS))?;
-            while bytes_in_use(transaction)? > bytes {
+    pub fn prune(&mut self, bound: Bound) -> Result<(), StoreError> {
+        let hour_of = |at: Timestamp| nanoseconds(at).div_euclid(HOUR_NANOSECONDS);
+        let most_hours = i64::try_from(bound.bytes / HOURS_PART / HOUR_BYTES).unwrap_or(i64::MAX);
+        let kept_from = self.database.transact(|transaction| {
+            hours::prune(transaction, hour_of(bound.hours_before), most_hours)?;
+            // Whole hours at once: an hour that was summed up is never summed up anew from a part of it.
+            let mut kept_from = hour_of(bound.readings_before).saturating_mul(hours::SLOTS);
+            remove_before(transaction, kept_from)?;
+            while bytes_in_use(transaction)? > bound.bytes {
                 let Some(oldest) = oldest_slot(transaction)? else {
                     break;
                 };
-                remove_before(transaction, oldest + 1)?;
+                kept_from = (oldest.div_euclid(hours::SLOTS) + 1) * hours::SLOTS;
+                remove_before(transaction, kept_from)?;
             }
-            Ok(())
-        })
+            Ok(kept_from)
+        })?;
+        self.packing = self.packing.take().filter(|packing| packing.slot >= kept_from);
+        self.unpacked
+            .range(..kept_from)
+            .for_each(|slot| self.chains.end(*slot));
+        self.unpacked = self.unpacked.split_off(&kept_from);
+        Ok(())
     }
 }
 
@@ -192,25 +282,10 @@ fn aside(path: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
 }
 
 fn remove_before(transaction: &rusqlite::Transaction<'_>, slot: i64) -> rusqlite::Result<()> {
-    transaction.execute("DELETE FROM blocks WHERE slot < ?1", params![slot])?;
-    transaction.execute("DELETE FROM times WHERE slot < ?1", params![slot])?;
-    transaction.execute(
-        "DELETE FROM batches WHERE at < ?1",
-        params![slot.saturating_mul(SLOT_NANOSECONDS)],
-    )?;
-    Ok(())
-}
-
-fn oldest_slot(transaction: &rusqlite::Transaction<'_>) -> rusqlite::Result<Option<i64>> {
-    let packed: Option<i64> = transaction.query_row("SELECT min(slot) FROM blocks", [], |row| row.get(0))?;
-    if packed.is_some() {
-        return Ok(packed);
+    for table in ["blocks", "times", "recent"] {
+        transaction.execute(&format!("DELETE FROM {table} WHERE slot < ?1"), params![slot])?;
     }
-    transaction.query_row(
-        "SELECT min(at) / ?1 FROM batches",
-        params![SLOT_NANOSECONDS],
-        |row| row.get(0),
-    )
+    Ok(())
 }
 
 fn bytes_in_use(transaction: &rusqlite::Transaction<'_>) -> rusqlite::Result<u64> {
@@ -238,162 +313,4 @@ fn id_of_series(transaction: &rusqlite::Transaction<'_>, device: &str, point: &s
     transaction
         .prepare_cached("SELECT id FROM series WHERE device = ?1 AND point = ?2")?
         .query_row(params![device, point], |row| row.get(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::test_site::one_fire_main;
-    use model::{Missing, Reading, Sample, Value};
-
-    fn at(seconds: i64) -> Timestamp {
-        // The beginning of a slot, so that the tests can count from it.
-        Timestamp::from_second(2_991_667 * 600 + seconds).unwrap()
-    }
-
-    fn batch(seconds: i64, pressure: Reading) -> Batch {
-        let samples = vec![
-            Sample {
-                point: PointId(0),
-                reading: pressure,
-            },
-            Sample {
-                point: PointId(1),
-                reading: Reading::Good(Value::Bool(seconds % 2 == 0)),
-            },
-        ];
-        Batch {
-            device: DeviceIndex(0),
-            at: at(seconds),
-            samples,
-        }
-    }
-
-    fn pressure(second: i64) -> Reading {
-        match second % 50 {
-            49 => Reading::Missing(Missing::NoAnswer),
-            part => Reading::Good(Value::Number((400 + part) as f64 / 1000.0)),
-        }
-    }
-
-    fn open(folder: &Path) -> HistoryWriter {
-        HistoryWriter::open(folder, &one_fire_main(), true, at(0))
-            .unwrap()
-            .0
-    }
-
-    #[test]
-    fn a_spoiled_history_is_moved_aside_and_begun_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("history.db"), [0xA5; 9000]).unwrap();
-        let (mut writer, aside) = HistoryWriter::open(folder.path(), &one_fire_main(), true, at(0)).unwrap();
-        assert!(aside.unwrap().exists());
-        writer.put([&batch(0, pressure(0))]).unwrap();
-    }
-
-    fn trend(from: i64, to: i64) -> Trend {
-        Trend {
-            from: at(from),
-            to: at(to),
-            coarse: false,
-        }
-    }
-
-    fn seconds_and_readings(reader: &HistoryReader, trend: Trend) -> Vec<(i64, Reading)> {
-        let mut read = Vec::new();
-        reader
-            .each("fire-main-1", "main_pressure", trend, |piece| {
-                if let Piece::Reading(recorded) = piece {
-                    read.push((recorded.at.duration_since(at(0)).as_secs(), recorded.reading));
-                }
-                true
-            })
-            .unwrap();
-        read
-    }
-
-    #[test]
-    fn packing_changes_nothing_that_a_reader_sees() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = open(folder.path());
-        let reader = writer.reader().unwrap();
-        let written: Vec<_> = (0..1500).map(|second| (second, pressure(second))).collect();
-        for (second, reading) in &written {
-            writer.put([&batch(*second, reading.clone())]).unwrap();
-        }
-        assert_eq!(seconds_and_readings(&reader, trend(0, 9999)), written);
-        assert_eq!(
-            writer.pack(at(1500), 10).unwrap(),
-            2,
-            "the third slot is not over"
-        );
-        assert_eq!(seconds_and_readings(&reader, trend(0, 9999)), written);
-        assert_eq!(
-            seconds_and_readings(&reader, trend(550, 1250)),
-            written[550..1250]
-        );
-    }
-
-    #[test]
-    fn a_late_batch_joins_the_slot_that_was_packed() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = open(folder.path());
-        let reader = writer.reader().unwrap();
-        for second in (0..600).filter(|second| *second != 300) {
-            writer.put([&batch(second, pressure(second))]).unwrap();
-        }
-        writer.pack(at(700), 10).unwrap();
-        writer.put([&batch(300, pressure(300))]).unwrap();
-        let written: Vec<_> = (0..600).map(|second| (second, pressure(second))).collect();
-        assert_eq!(seconds_and_readings(&reader, trend(0, 9999)), written);
-        assert_eq!(writer.pack(at(700), 10).unwrap(), 1);
-        assert_eq!(seconds_and_readings(&reader, trend(0, 9999)), written);
-    }
-
-    #[test]
-    fn a_slot_says_its_mean_and_ends_without_being_unpacked() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = open(folder.path());
-        for second in 0..600 {
-            writer.put([&batch(second, pressure(second))]).unwrap();
-        }
-        writer.pack(at(700), 10).unwrap();
-        let mut pieces = Vec::new();
-        let coarse = Trend {
-            coarse: true,
-            ..trend(0, 600)
-        };
-        let reader = writer.reader().unwrap();
-        reader
-            .each("fire-main-1", "main_pressure", coarse, |piece| {
-                pieces.push(piece);
-                true
-            })
-            .unwrap();
-        let [Piece::Slot(slot_at, summary)] = pieces.as_slice() else {
-            panic!("{pieces:?}")
-        };
-        assert_eq!(
-            (*slot_at, summary.count, summary.low, summary.high),
-            (at(0), 588, Some(0.4), Some(0.448))
-        );
-    }
-
-    #[test]
-    fn what_is_too_old_or_too_much_is_removed_oldest_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = open(folder.path());
-        for second in 0..1800 {
-            writer.put([&batch(second, pressure(second))]).unwrap();
-        }
-        writer.pack(at(1800), 10).unwrap();
-        writer.prune(at(600), u64::MAX).unwrap();
-        let reader = writer.reader().unwrap();
-        assert_eq!(
-            seconds_and_readings(&reader, trend(0, 9999)).first().unwrap().0,
-            600
-        );
-        writer.prune(at(0), 0).unwrap();
-        assert_eq!(seconds_and_readings(&reader, trend(0, 9999)), []);
-    }
 }

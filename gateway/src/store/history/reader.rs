@@ -1,14 +1,16 @@
-//! Reads a point's history: what is packed and what is not, in one order of time.
+//! Reads what was recorded: a point's trend, or devices' batches again as they came.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use jiff::Timestamp;
 use model::Reading;
-use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::pack::unpack_times;
+use super::pack::times_of;
+use super::recent::{self, sort_newest_last};
 use super::summary::Summary;
-use super::{SLOT_NANOSECONDS, column, row};
+use super::{SLOT_NANOSECONDS, column, hours};
 use crate::store::StoreError;
 use crate::store::database::{Database, nanoseconds, timestamp};
 
@@ -31,8 +33,31 @@ pub struct Recorded {
 pub enum Piece {
     /// One reading.
     Reading(Recorded),
-    /// What a whole slot of ten minutes that began then says together.
-    Slot(Timestamp, Summary),
+    /// What a whole slot of ten minutes, or a whole hour, that began then says together.
+    Stretch(Timestamp, Summary),
+}
+
+/// How coarse the pieces of a history may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grain {
+    /// Every reading.
+    Readings,
+    /// Slots of ten minutes, and hours where the readings are gone, may be told by their summaries where they lie within one of the
+    /// intervals of this length, in nanoseconds, that are counted from 1970.
+    Within(i64),
+}
+
+impl Grain {
+    /// Whether a stretch may be told by its summary.
+    fn takes(self, begins: i64, length: i64) -> bool {
+        match self {
+            Self::Readings => false,
+            Self::Within(every) => {
+                let every = every.max(1);
+                begins.div_euclid(every) == (begins + length - 1).div_euclid(every)
+            }
+        }
+    }
 }
 
 /// What of a point's history is asked for.
@@ -42,9 +67,21 @@ pub struct Trend {
     pub from: Timestamp,
     /// … up to and without this one.
     pub to: Timestamp,
-    /// Whether whole slots may be told by their summaries.
-    pub coarse: bool,
+    /// How coarse it may be.
+    pub grain: Grain,
 }
+
+/// A device of which batches are read again.
+#[derive(Clone, Debug)]
+pub struct Wanted<'site> {
+    /// Its id.
+    pub device: &'site str,
+    /// The names of the points that are wanted.
+    pub points: Vec<&'site str>,
+}
+
+/// What a device said at a time: points, by their place among those that were wanted.
+pub type Again = Vec<(usize, Reading)>;
 
 impl HistoryReader {
     /// Opens the history of a file.
@@ -68,11 +105,66 @@ impl HistoryReader {
         trend: Trend,
         take: impl FnMut(Piece) -> bool,
     ) -> Result<(), StoreError> {
-        self.database
-            .run(|connection| match ids(connection, device, point)? {
-                Some((device, series)) => each(connection, device, series, trend, take),
-                None => Ok(()),
-            })
+        self.database.run(|connection| {
+            let (from, to) = (nanoseconds(trend.from), nanoseconds(trend.to));
+            match ids(connection, device, point)? {
+                Some((device, series)) if from < to => PointHistory {
+                    connection,
+                    device,
+                    series,
+                    from,
+                    to,
+                }
+                .each(trend.grain, take),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Tells again what devices said from a moment on and before another: the place of the device, when, and what. Each device's
+    /// batches come in the order of their times; those of several are mixed by slots of ten minutes.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn again(
+        &self,
+        wanted: &[Wanted<'_>],
+        from: Timestamp,
+        to: Timestamp,
+        mut take: impl FnMut(usize, Timestamp, Again),
+    ) -> Result<(), StoreError> {
+        let (from, to) = (nanoseconds(from), nanoseconds(to));
+        self.database.run(|connection| {
+            let known = known(connection, wanted)?;
+            let ids: HashMap<i64, &Known> = known.iter().map(|known| (known.id, known)).collect();
+            let recent_slots: BTreeSet<i64> = recent::slots(connection)?.into_iter().collect();
+            let (first, last) = slots_of(from, to);
+            for slot in slots_between(connection, first, last, &recent_slots)? {
+                let mut recent = HashMap::new();
+                if recent_slots.contains(&slot) {
+                    let is_wanted = |device: i64, series: u32| {
+                        ids.get(&device)
+                            .is_some_and(|known| known.series.contains_key(&series))
+                    };
+                    recent = recent::of_devices(connection, slot, is_wanted, ids.keys().copied())?;
+                }
+                for known in &known {
+                    let mut said = packed_of_device(connection, slot, known)?;
+                    said.extend(recent.remove(&known.id).unwrap_or_default());
+                    for (at, readings) in said.range(from.min(to)..to) {
+                        let place = |(series, reading): &(u32, Reading)| {
+                            Some((*known.series.get(series)?, reading.clone()))
+                        };
+                        take(
+                            known.place,
+                            timestamp(*at),
+                            readings.iter().filter_map(place).collect(),
+                        );
+                    }
+                }
+            }
+            Ok(())
+        })
     }
 
     /// When the newest batch was read, or its slot of ten minutes began.
@@ -82,34 +174,66 @@ impl HistoryReader {
     pub fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
         let newest: Option<i64> = self.database.run(|connection| {
             let read: Option<i64> =
-                connection.query_row("SELECT max(at) FROM batches", [], |row| row.get(0))?;
-            match read {
-                Some(at) => Ok(Some(at)),
-                None => connection.query_row(
-                    "SELECT max(slot) * ?1 FROM blocks",
-                    params![SLOT_NANOSECONDS],
-                    |row| row.get(0),
-                ),
-            }
+                connection.query_row("SELECT max(newest) FROM recent", [], |row| row.get(0))?;
+            let packed: Option<i64> = connection.query_row(
+                "SELECT max(slot) * ?1 FROM blocks",
+                params![SLOT_NANOSECONDS],
+                |row| row.get(0),
+            )?;
+            Ok(read.max(packed))
         })?;
         Ok(newest.map(timestamp))
     }
 
-    /// When the oldest batch was read, or its slot of ten minutes began.
+    /// When the slot of ten minutes began that the oldest batch was read in.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
-        let oldest: Option<i64> = self.database.run(|connection| {
-            let packed: Option<i64> =
-                connection.query_row("SELECT min(slot) FROM blocks", [], |row| row.get(0))?;
-            match packed {
-                Some(slot) => Ok(Some(slot.saturating_mul(SLOT_NANOSECONDS))),
-                None => connection.query_row("SELECT min(at) FROM batches", [], |row| row.get(0)),
-            }
-        })?;
-        Ok(oldest.map(timestamp))
+        let oldest = self.database.run(oldest_slot)?;
+        Ok(oldest.map(|slot| timestamp(slot.saturating_mul(SLOT_NANOSECONDS))))
     }
+}
+
+/// The oldest slot that has readings.
+pub(super) fn oldest_slot(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    let least = |table: &str| {
+        connection.query_row(&format!("SELECT min(slot) FROM {table}"), [], |row| {
+            row.get::<_, Option<i64>>(0)
+        })
+    };
+    let both = [least("blocks")?, least("recent")?];
+    Ok(both.into_iter().flatten().min())
+}
+
+/// The first and the last slot of a stretch.
+fn slots_of(from: i64, to: i64) -> (i64, i64) {
+    (
+        from.div_euclid(SLOT_NANOSECONDS),
+        to.saturating_sub(1).div_euclid(SLOT_NANOSECONDS),
+    )
+}
+
+/// The slots from one to another that have anything, in order.
+fn slots_between(
+    connection: &Connection,
+    first: i64,
+    last: i64,
+    recent: &BTreeSet<i64>,
+) -> rusqlite::Result<BTreeSet<i64>> {
+    if first > last {
+        return Ok(BTreeSet::new());
+    }
+    let mut slots: BTreeSet<i64> = recent.range(first..=last).copied().collect();
+    let mut next = connection.prepare_cached("SELECT min(slot) FROM blocks WHERE slot >= ?1")?;
+    let mut from = first;
+    while let Some(slot) = next.query_row(params![from], |row| row.get::<_, Option<i64>>(0))?
+        && slot <= last
+    {
+        slots.insert(slot);
+        from = slot + 1;
+    }
+    Ok(slots)
 }
 
 /// The file's own numbers for a device and a point of it.
@@ -123,117 +247,163 @@ fn ids(connection: &Connection, device: &str, point: &str) -> rusqlite::Result<O
         .optional()
 }
 
-fn each(
-    connection: &Connection,
+/// A wanted device with the file's own numbers.
+struct Known {
+    /// Its place among those that are wanted.
+    place: usize,
+    id: i64,
+    /// By the file's number of the series: the place of the point.
+    series: HashMap<u32, usize>,
+}
+
+fn known(connection: &Connection, wanted: &[Wanted<'_>]) -> rusqlite::Result<Vec<Known>> {
+    let mut all = Vec::new();
+    for (place, wanted) in wanted.iter().enumerate() {
+        let mut known: Option<Known> = None;
+        for (point, name) in wanted.points.iter().enumerate() {
+            if let Some((id, series)) = ids(connection, wanted.device, name)? {
+                let known = known.get_or_insert_with(|| Known {
+                    place,
+                    id,
+                    series: HashMap::new(),
+                });
+                known.series.insert(series, point);
+            }
+        }
+        all.extend(known);
+    }
+    Ok(all)
+}
+
+/// What a packed slot says of a device's wanted series, by time.
+fn packed_of_device(connection: &Connection, slot: i64, known: &Known) -> rusqlite::Result<recent::Said> {
+    let mut said = BTreeMap::new();
+    let Some(times) = times_of(connection, known.id, slot)? else {
+        return Ok(said);
+    };
+    for series in known.series.keys() {
+        for (at, reading) in times.iter().zip(column_of(connection, slot, *series)?) {
+            if let Some(reading) = reading {
+                let readings: &mut Vec<(u32, Reading)> = said.entry(*at).or_default();
+                readings.push((*series, reading));
+            }
+        }
+    }
+    Ok(said)
+}
+
+/// A series' readings in a packed slot; none where it is not there or spoiled.
+fn column_of(connection: &Connection, slot: i64, series: u32) -> rusqlite::Result<Vec<Option<Reading>>> {
+    let column = connection
+        .prepare_cached("SELECT body FROM blocks WHERE slot = ?1 AND series = ?2")?
+        .query_row(params![slot, series], |row| {
+            Ok(column::unpack(row.get_ref(0)?.as_blob().unwrap_or_default()))
+        })
+        .optional()?;
+    Ok(column.flatten().unwrap_or_default())
+}
+
+/// One series of a device, over a stretch.
+struct PointHistory<'connection> {
+    connection: &'connection Connection,
     device: i64,
     series: u32,
-    trend: Trend,
-    mut take: impl FnMut(Piece) -> bool,
-) -> rusqlite::Result<()> {
-    let (from, to) = (nanoseconds(trend.from), nanoseconds(trend.to));
-    if from >= to {
-        return Ok(());
-    }
-    let mut unpacked_statement = connection.prepare_cached(
-        "SELECT at, body FROM batches WHERE device = ?1 AND at >= ?2 AND at < ?3 ORDER BY at",
-    )?;
-    let mut unpacked = Unpacked {
-        rows: unpacked_statement.query(params![device, from, to])?,
-        series,
-        next: None,
-    };
-    unpacked.advance()?;
-    let mut packed_statement = connection.prepare_cached(
-        "SELECT t.slot, t.body, b.body, b.count, b.sum, b.low, b.high, b.quality FROM times AS t
-         JOIN blocks AS b ON b.slot = t.slot AND b.series = ?2
-         WHERE t.device = ?1 AND t.slot >= ?3 AND t.slot <= ?4 ORDER BY t.slot",
-    )?;
-    let (first, last) = (
-        from.div_euclid(SLOT_NANOSECONDS),
-        (to - 1).div_euclid(SLOT_NANOSECONDS),
-    );
-    let mut packed = packed_statement.query(params![device, series, first, last])?;
-    while let Some(slot) = packed.next()? {
-        let begins = slot.get::<_, i64>(0)?.saturating_mul(SLOT_NANOSECONDS);
-        let is_whole = from <= begins && begins.saturating_add(SLOT_NANOSECONDS) <= to;
-        if !unpacked.tell_before(begins, &mut take)? {
+    from: i64,
+    to: i64,
+}
+
+impl PointHistory<'_> {
+    fn each(&self, grain: Grain, mut take: impl FnMut(Piece) -> bool) -> rusqlite::Result<()> {
+        let recent: BTreeSet<i64> = recent::slots(self.connection)?.into_iter().collect();
+        let (first, last) = slots_of(self.from, self.to);
+        let slots = self.slots(first, last, &recent)?;
+        if !self.older_hours(slots.first().copied(), grain, &mut take)? {
             return Ok(());
         }
-        if trend.coarse && is_whole {
-            if !take(Piece::Slot(timestamp(begins), summary(slot)?)) {
-                return Ok(());
+        for slot in slots {
+            let begins = slot.saturating_mul(SLOT_NANOSECONDS);
+            let is_whole = self.from <= begins && begins.saturating_add(SLOT_NANOSECONDS) <= self.to;
+            let mut said = Vec::new();
+            if recent.contains(&slot) {
+                said = recent::of_series(self.connection, slot, self.device, self.series)?;
             }
-            continue;
-        }
-        for (at, reading) in readings(slot, begins)? {
-            if at < from || at >= to {
+            if is_whole && said.is_empty() && grain.takes(begins, SLOT_NANOSECONDS) {
+                if let Some(summary) = self.summary(slot)?
+                    && !take(Piece::Stretch(timestamp(begins), summary))
+                {
+                    return Ok(());
+                }
                 continue;
             }
-            if !unpacked.tell_before(at, &mut take)? || !take(piece(at, reading)) {
-                return Ok(());
-            }
-        }
-    }
-    unpacked.tell_before(to, &mut take)?;
-    Ok(())
-}
-
-/// The rows that are not packed, with the next reading held ready.
-struct Unpacked<'statement> {
-    rows: Rows<'statement>,
-    series: u32,
-    next: Option<(i64, Reading)>,
-}
-
-impl Unpacked<'_> {
-    fn advance(&mut self) -> rusqlite::Result<()> {
-        self.next = None;
-        while let Some(read) = self.rows.next()? {
-            let body = read.get_ref(1)?.as_blob().unwrap_or_default();
-            if let Some((_, reading)) = row::samples(body).find(|(series, _)| *series == self.series) {
-                self.next = Some((read.get(0)?, reading));
-                return Ok(());
+            let mut readings = self.packed(slot)?;
+            readings.append(&mut said);
+            sort_newest_last(&mut readings);
+            for (at, reading) in readings {
+                let at_hand = self.from <= at && at < self.to;
+                if at_hand
+                    && !take(Piece::Reading(Recorded {
+                        at: timestamp(at),
+                        reading,
+                    }))
+                {
+                    return Ok(());
+                }
             }
         }
         Ok(())
     }
 
-    /// Tells the readings before a moment; whether more is wanted.
-    fn tell_before(&mut self, before: i64, take: &mut impl FnMut(Piece) -> bool) -> rusqlite::Result<bool> {
-        while let Some((at, reading)) = self.next.take_if(|(at, _)| *at < before) {
-            if !take(piece(at, reading)) {
-                return Ok(false);
-            }
-            self.advance()?;
+    /// The slots in which the device has anything, and those that have rows, of any device.
+    fn slots(&self, first: i64, last: i64, recent: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
+        let mut slots: BTreeSet<i64> = recent.range(first..=last).copied().collect();
+        let mut packed = self
+            .connection
+            .prepare_cached("SELECT slot FROM times WHERE device = ?1 AND slot >= ?2 AND slot <= ?3")?;
+        let packed = packed.query_map(params![self.device, first, last], |row| row.get::<_, i64>(0))?;
+        for slot in packed {
+            slots.insert(slot?);
         }
-        Ok(true)
+        Ok(slots)
     }
-}
 
-fn piece(at: i64, reading: Reading) -> Piece {
-    Piece::Reading(Recorded {
-        at: timestamp(at),
-        reading,
-    })
-}
+    /// Tells the whole hours before the first slot that has readings; whether more is wanted.
+    fn older_hours(
+        &self,
+        first_slot: Option<i64>,
+        grain: Grain,
+        take: &mut impl FnMut(Piece) -> bool,
+    ) -> rusqlite::Result<bool> {
+        let hour = hours::HOUR_NANOSECONDS;
+        let from = self.from.div_euclid(hour) + i64::from(self.from.rem_euclid(hour) > 0);
+        let to = self.to.div_euclid(hour);
+        let to = first_slot.map_or(to, |slot| to.min(slot.div_euclid(hours::SLOTS)));
+        if grain == Grain::Readings {
+            return Ok(true);
+        }
+        hours::each(self.connection, self.series, from, to, |number, summary| {
+            let begins = number.saturating_mul(hour);
+            !grain.takes(begins, hour) || take(Piece::Stretch(timestamp(begins), summary))
+        })
+    }
 
-/// The readings of a packed slot with their times; none where it is spoiled.
-fn readings(slot: &Row<'_>, begins: i64) -> rusqlite::Result<Vec<(i64, Reading)>> {
-    let times = unpack_times(slot.get_ref(1)?.as_blob().unwrap_or_default(), begins).unwrap_or_default();
-    let column = column::unpack(slot.get_ref(2)?.as_blob().unwrap_or_default()).unwrap_or_default();
-    Ok(times
-        .into_iter()
-        .zip(column)
-        .filter_map(|(at, reading)| Some((at, reading?)))
-        .collect())
-}
+    fn summary(&self, slot: i64) -> rusqlite::Result<Option<Summary>> {
+        self.connection
+            .prepare_cached(
+                "SELECT count, sum, low, high, quality FROM blocks WHERE slot = ?1 AND series = ?2",
+            )?
+            .query_row(params![slot, self.series], |row| Summary::of_row(row, 0))
+            .optional()
+    }
 
-fn summary(slot: &Row<'_>) -> rusqlite::Result<Summary> {
-    Ok(Summary {
-        count: u64::try_from(slot.get::<_, i64>(3)?).unwrap_or(0),
-        sum: slot.get(4)?,
-        low: slot.get(5)?,
-        high: slot.get(6)?,
-        quality: slot.get(7)?,
-    })
+    fn packed(&self, slot: i64) -> rusqlite::Result<Vec<(i64, Reading)>> {
+        let Some(times) = times_of(self.connection, self.device, slot)? else {
+            return Ok(Vec::new());
+        };
+        let column = column_of(self.connection, slot, self.series)?;
+        Ok(times
+            .into_iter()
+            .zip(column)
+            .filter_map(|(at, reading)| Some((at, reading?)))
+            .collect())
+    }
 }

@@ -1,6 +1,7 @@
 //! What the readings of a stretch of time say together: how many good numbers, their sum and ends, and the best quality.
 
 use model::Reading;
+use rusqlite::Row;
 
 /// The readings of a stretch, put together; a state counts as 0 or 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,6 +56,17 @@ impl Summary {
         self.low = ends(self.low, other.low, f64::min);
         self.high = ends(self.high, other.high, f64::max);
         self.quality = self.quality.min(other.quality);
+    }
+
+    /// A stored one: its five columns from a place on.
+    pub(super) fn of_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
+        Ok(Self {
+            count: u64::try_from(row.get::<_, i64>(first)?).unwrap_or(0),
+            sum: row.get(first + 1)?,
+            low: row.get(first + 2)?,
+            high: row.get(first + 3)?,
+            quality: row.get(first + 4)?,
+        })
     }
 
     /// The mean of the good numbers.
