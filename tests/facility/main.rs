@@ -4,6 +4,7 @@ mod api;
 mod bad_input;
 mod broker;
 mod browser;
+mod chaos;
 mod command_line;
 mod demo;
 mod fire_main;

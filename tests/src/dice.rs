@@ -17,6 +17,11 @@ impl Dice {
         Self(seed)
     }
 
+    /// The seed is this one, whatever the environment says.
+    pub fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// The next number.
     pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -31,6 +31,25 @@ pub fn binary() -> PathBuf {
     binary
 }
 
+/// Which gateway is run, and with what in its environment.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// Its binary.
+    pub binary: PathBuf,
+    /// What is added to its environment.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Build {
+    /// The one under test, as it is.
+    pub fn under_test() -> Self {
+        Self {
+            binary: binary(),
+            environment: Vec::new(),
+        }
+    }
+}
+
 /// Runs one of the commands that end by themselves.
 pub fn run_command(arguments: &[&str]) -> Finished {
     let mut command = Command::new(binary());
@@ -60,7 +79,13 @@ impl Gateway {
 
     /// Starts `run` without waiting; its log is beside the data folder.
     pub fn launch(site: &Path, data: &Path, address: &str) -> Self {
-        let mut command = Command::new(binary());
+        Self::launch_build(&Build::under_test(), site, data, address)
+    }
+
+    /// Starts `run` of some build without waiting.
+    pub fn launch_build(build: &Build, site: &Path, data: &Path, address: &str) -> Self {
+        let mut command = Command::new(&build.binary);
+        command.envs(build.environment.iter().map(|(key, value)| (key, value)));
         command.arg("run").arg("--site").arg(site).arg("--data").arg(data);
         let logs = data.parent().expect("the data folder's parent");
         Self {

@@ -21,6 +21,7 @@ const PASSWORD: &str = "0123-not-a-number";
 #[derive(Debug)]
 pub struct Influx {
     folder: PathBuf,
+    logs: PathBuf,
     http: Port,
     _rpc: Port,
     process: Option<Process>,
@@ -29,7 +30,7 @@ pub struct Influx {
 impl Influx {
     /// Starts it with an empty database.
     pub fn start(folder: &Path) -> Self {
-        let (http, rpc) = (Port::lease(), Port::lease());
+        let (http, rpc, logs) = (Port::lease(), Port::lease(), folder.to_owned());
         let folder = folder.join("influxdb");
         std::fs::create_dir_all(&folder).expect("a folder for InfluxDB");
         let root = folder.display();
@@ -56,6 +57,7 @@ bind-address = "{rpc}"
         std::fs::write(folder.join("influx.conf"), config).expect("InfluxDB's configuration");
         let mut influx = Self {
             folder,
+            logs,
             http,
             _rpc: rpc,
             process: None,
@@ -75,10 +77,24 @@ bind-address = "{rpc}"
 
     /// What a site's `[influxdb]` says about it.
     pub fn table(&self) -> String {
+        self.table_at(&self.address())
+    }
+
+    /// The same, where it is reached at another address.
+    pub fn table_at(&self, address: &str) -> String {
         format!(
-            "url = \"http://{}\"\nversion = 1\nbucket = \"facility\"\nuser = \"{USER}\"\npassword = \"{PASSWORD}\"",
-            self.http.address()
+            "url = \"http://{address}\"\nversion = 1\nbucket = \"facility\"\nuser = \"{USER}\"\npassword = \"{PASSWORD}\""
         )
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        self.http.address()
+    }
+
+    /// Its process; panics while there is none.
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("InfluxDB to have been started")
     }
 
     /// Ends it; what it has taken is on its disk.
@@ -89,18 +105,22 @@ bind-address = "{rpc}"
         }
     }
 
-    /// Starts it again on the same folder and port.
+    /// Starts it again on the same folder and port, and waits until it answers.
     #[track_caller]
     pub fn come_back(&mut self) {
-        let mut command = Command::new("influxd");
-        command.arg("-config").arg(self.folder.join("influx.conf"));
-        let mut process = Process::start("influxd", &command, &self.folder);
+        self.launch();
         let ping = format!("http://{}/ping", self.http.address());
         until("InfluxDB to answer", START, || {
-            process.must_run();
+            self.process().must_run();
             get(&ping).ok().filter(|answer| answer.status == 204)
         });
-        self.process = Some(process);
+    }
+
+    /// Starts it without waiting.
+    pub fn launch(&mut self) {
+        let mut command = Command::new("influxd");
+        command.arg("-config").arg(self.folder.join("influx.conf"));
+        self.process = Some(Process::start("influxd", &command, &self.logs));
     }
 
     /// Everything that is in it.

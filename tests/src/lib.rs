@@ -3,6 +3,7 @@
 //! Nothing here knows the other crates. Every port is free, every folder temporary, every wait has a deadline,
 //! and every process ends with the test that started it, telling the end of its log if the test failed.
 
+mod chaos;
 mod compare;
 mod demo;
 mod dice;
@@ -23,11 +24,12 @@ mod victoria;
 mod wait;
 mod webhook;
 
+pub use chaos::{Event, Figures, Target, What, World, plan};
 pub use compare::{Difference, Keeping, Leeway, Stored, StoredValue, all_are_stored, compare};
 pub use demo::Demo;
 pub use dice::Dice;
 pub use disk::SmallDisk;
-pub use gateway::{Gateway, binary, run_command};
+pub use gateway::{Build, Gateway, binary, run_command};
 pub use http::{Answer, Events, delete, get, post};
 pub use influx::Influx;
 pub use metrics::Metrics;

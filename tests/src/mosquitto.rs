@@ -14,6 +14,7 @@ const START: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Mosquitto {
     folder: PathBuf,
+    logs: PathBuf,
     port: Port,
     process: Option<Process>,
 }
@@ -21,24 +22,40 @@ pub struct Mosquitto {
 impl Mosquitto {
     /// Starts it on a folder of its own.
     pub fn start(folder: &Path) -> Self {
-        let (folder, port) = (folder.join("mosquitto"), Port::lease());
+        let (logs, folder, port) = (folder.to_owned(), folder.join("mosquitto"), Port::lease());
         std::fs::create_dir_all(&folder).expect("a folder for Mosquitto");
         // By default it silently drops what a slow or absent subscriber has not fetched after 1,000 messages, and
         // it would leave the user that started it, and with it the kernel's promise to end it with the test.
         let config = format!(
             "listener {} 127.0.0.1\nallow_anonymous true\nuser root\nmax_queued_messages 0\n\
-             max_inflight_messages 1000\npersistence true\npersistence_location {}/\n",
+             max_inflight_messages 1000\npersistence true\npersistence_location {}/\nautosave_interval 1\n",
             port.number(),
             folder.display()
         );
         std::fs::write(folder.join("mosquitto.conf"), config).expect("Mosquitto's configuration");
         let mut mosquitto = Self {
             folder,
+            logs,
             port,
             process: None,
         };
         mosquitto.come_back();
         mosquitto
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        self.port.address()
+    }
+
+    /// Whether it takes connections.
+    pub fn answers(&self) -> bool {
+        self.port.answers()
+    }
+
+    /// Its process; panics while there is none.
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("Mosquitto to have been started")
     }
 
     /// What a connection dials.
@@ -54,17 +71,21 @@ impl Mosquitto {
         }
     }
 
-    /// Starts it again.
+    /// Starts it again, and waits until it listens.
     #[track_caller]
     pub fn come_back(&mut self) {
+        self.launch();
+        until("Mosquitto to listen", START, || {
+            self.process().must_run();
+            self.answers().then_some(())
+        });
+    }
+
+    /// Starts it without waiting.
+    pub fn launch(&mut self) {
         let mut command = Command::new("/usr/sbin/mosquitto");
         command.arg("-c").arg(self.folder.join("mosquitto.conf"));
-        let mut process = Process::start("mosquitto", &command, &self.folder);
-        until("Mosquitto to listen", START, || {
-            process.must_run();
-            self.port.answers().then_some(())
-        });
-        self.process = Some(process);
+        self.process = Some(Process::start("mosquitto", &command, &self.logs));
     }
 
     /// Publishes a message, as a stranger would.

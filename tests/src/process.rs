@@ -129,6 +129,16 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Stops it where it is (SIGSTOP): it neither runs nor ends.
+    pub fn freeze(&self) {
+        signal(self.child.id(), "STOP");
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn thaw(&self) {
+        signal(self.child.id(), "CONT");
+    }
+
     /// Everything that it has written so far.
     pub fn log(&self) -> String {
         std::fs::read(&self.log)
@@ -136,7 +146,8 @@ impl Process {
             .unwrap_or_default()
     }
 
-    fn log_tail(&self) -> String {
+    /// The end of what it has written so far.
+    pub fn log_tail(&self) -> String {
         let mut tail = Vec::new();
         if let Ok(mut file) = File::open(&self.log) {
             let length = file.metadata().map(|metadata| metadata.len()).unwrap_or(0);

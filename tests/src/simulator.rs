@@ -20,6 +20,8 @@ const STOP: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Simulator {
     process: Process,
+    command: Command,
+    folder: PathBuf,
     control: Port,
     served: PathBuf,
 }
@@ -60,6 +62,8 @@ impl Simulator {
         });
         Self {
             process,
+            command,
+            folder: folder.to_owned(),
             control,
             served,
         }
@@ -68,6 +72,16 @@ impl Simulator {
     /// Where its control API is.
     pub fn control_url(&self) -> String {
         format!("http://{}", self.control.address())
+    }
+
+    /// Starts it again without waiting, after it was killed; it has forgotten its faults.
+    pub fn launch(&mut self) {
+        self.process = Process::start("simulator", &self.command, &self.folder);
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
     }
 
     /// Lets a device have a fault.
