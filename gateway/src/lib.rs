@@ -16,6 +16,8 @@ mod intake;
 pub mod journal;
 pub mod live;
 pub mod notices;
+#[cfg(feature = "planted-faults")]
+mod planted;
 pub mod report;
 mod sight;
 pub mod store;

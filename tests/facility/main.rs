@@ -13,6 +13,7 @@ mod foreign;
 mod full_disk;
 mod kills;
 mod overdue;
+mod planted;
 mod silent_unit;
 mod slow_neighbours;
 mod spine;

@@ -223,6 +223,8 @@ impl OutboxThread {
             self.recover();
             group.delivered.clear();
         }
+        #[cfg(feature = "planted-faults")]
+        acknowledge_early(&mut group);
         if group.samples == 0 {
             self.note(&mut group);
         } else if !self.store(&mut group) {
@@ -338,6 +340,15 @@ impl OutboxThread {
             }
             Err(error) => warn!(%error, "the outbox's size could not be bounded"),
         }
+    }
+}
+
+/// The planted fault: whoever waits for a receipt gets it before anything is on disk.
+#[cfg(feature = "planted-faults")]
+fn acknowledge_early(group: &mut Group) {
+    if crate::planted::Fault::AcknowledgedBeforeCommit.is_planted() {
+        let receipts = group.batches.iter_mut().filter_map(|(_, receipt)| receipt.take());
+        receipts.for_each(drivers::Receipt::committed);
     }
 }
 

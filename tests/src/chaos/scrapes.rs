@@ -115,7 +115,13 @@ impl Shared {
                 .iter()
                 .map(|device| (device.clone(), taken(device)))
                 .collect(),
-            dropped: metrics.sum("facility_outbox_dropped_samples_total", &[]) as u64,
+            dropped: [
+                "facility_outbox_dropped_samples_total",
+                "facility_samples_refused_total",
+            ]
+            .iter()
+            .map(|name| metrics.sum(name, &[]) as u64)
+            .sum(),
         }
     }
 }

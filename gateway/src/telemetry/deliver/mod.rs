@@ -185,6 +185,8 @@ impl Delivery {
         if let Some(apart) = ahead.apart.take() {
             return Ok(self.go_on_apart(apart, ahead, patience, suspects).await);
         }
+        #[cfg(feature = "planted-faults")]
+        self.move_early(ahead);
         let started = std::time::Instant::now();
         // What comes next is read while this is under way.
         let write = self.influx.write(ahead.request());
@@ -225,6 +227,14 @@ impl Delivery {
             }
         };
         Ok(Next::Wait(patience.after(again)))
+    }
+
+    /// The planted fault: what is about to be sent counts as delivered before the database has answered.
+    #[cfg(feature = "planted-faults")]
+    fn move_early(&self, ahead: &Ahead) {
+        if crate::planted::Fault::MovedBeforeAnswer.is_planted() {
+            self.outbox.delivered(&self.destination, ahead.file, ahead.last());
+        }
     }
 
     /// The next request about a body of which lines are refused; once every line is judged, the bad ones are set aside and it is done
