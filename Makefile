@@ -50,12 +50,21 @@ test: test-setup test-page $(WEB)/dist/index.html ## run every test there is (as
 test-unit: ## run only the tests beside the code: no server, no browser, no root
 	$(call run-tests,--workspace --exclude tests)
 
-soak: test-setup $(WEB)/dist/index.html ## kill the gateway 20 times (KILLS=n) at seeded moments (SEED=n)
+soak: test-setup $(WEB)/dist/index.html ## the long forms: KILLS=200 kills, CHAOS_SECONDS=600 of chaos (SEED=n), planted faults, fuzzing
+	$(call say,A build with planted faults and the one under test)
+	cargo build --workspace --bin facility-gateway --features gateway/planted-faults
+	cp target/debug/facility-gateway target/debug/facility-gateway-with-planted-faults
 	cargo build --workspace --all-targets
+	$(call say,The chaos finds the planted faults)
+	cargo test -p tests --test facility -- planted --ignored --nocapture --test-threads 1
+	$(call say,Chaos)
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} cargo test -p tests --test facility -- chaos:: --nocapture
 	$(call say,Kills)
-	KILLS=$${KILLS:-20} cargo test -p tests --test facility -- kills --nocapture
+	KILLS=$${KILLS:-200} cargo test -p tests --test facility -- kills:: --nocapture
 	$(call say,Bytes from peers)
-	SOAK=1 cargo test -p drivers --lib -- fuzz
+	SOAK=1 cargo test -p drivers --lib -- fuzz --nocapture
+	$(call say,Deadlines and the lives of alarms and tickets)
+	SOAK=1 cargo test -p gateway --lib -- desk:: tickets::
 
 bench: build debian ## measure the gateway under a campus's load, beside references (ARGS="load mqtt" for parts)
 	$(call say,The benchmark)
