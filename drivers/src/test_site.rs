@@ -40,6 +40,7 @@ fn point(name: &str, address: Address, data_type: DataType) -> Point {
         missing: Vec::new(),
         every: 1,
         labels: BTreeMap::new(),
+        meter: None,
     }
 }
 

@@ -31,6 +31,30 @@ pub struct Point {
     pub every: u32,
     /// What single values mean, by value.
     pub labels: BTreeMap<i64, Text>,
+    /// What it adds up, if it is a meter's register that only counts up: monthly totals are worked out from it.
+    pub meter: Option<Metered>,
+}
+
+/// What a meter's register adds up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metered {
+    /// Electricity.
+    Energy,
+    /// Water.
+    Water,
+}
+
+impl Metered {
+    /// All of them by the name that a profile gives them.
+    pub const NAMES: [(&'static str, Self); 2] = [("energy", Self::Energy), ("water", Self::Water)];
+
+    /// The name that a profile gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Energy => "energy",
+            Self::Water => "water",
+        }
+    }
 }
 
 /// Where a point stands in its device.
@@ -209,6 +233,7 @@ mod tests {
             missing: vec![65535.0],
             every: 1,
             labels: BTreeMap::new(),
+            meter: None,
         }
     }
 

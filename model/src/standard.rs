@@ -8,7 +8,7 @@ use jiff::Span;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::{Class, Text};
+use crate::{Class, LightingSchedule, Text};
 
 /// What was promised, bundled and overridden.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,19 @@ pub struct Standard {
     pub calendar: Calendar,
     /// The site's recurring work, as its `planned.toml` has it.
     pub planned: Vec<PlannedWork>,
+    /// How much of the time a class must work, by its name; one that is not named must be in working order, without a number.
+    pub availability: BTreeMap<String, AvailabilityTarget>,
+    /// When public lighting should be lit; none: while it is commanded on.
+    pub lighting: Option<LightingSchedule>,
+}
+
+/// How much of the time a class must work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AvailabilityTarget {
+    /// In percent of the time.
+    pub target_percent: f64,
+    /// The sentence of the published standard, or of the site's own contract, that it comes from; may be empty.
+    pub quote: String,
 }
 
 /// Recurring work that the site has planned.

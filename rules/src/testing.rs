@@ -81,6 +81,7 @@ fn profile(id: &str, points: &[(&str, DataType)]) -> Arc<Profile> {
         missing: Vec::new(),
         every: 1,
         labels: BTreeMap::new(),
+        meter: None,
     });
     Arc::new(Profile {
         id: id.into(),

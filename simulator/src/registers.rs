@@ -185,6 +185,7 @@ mod tests {
             missing: Vec::new(),
             every: 1,
             labels: BTreeMap::new(),
+            meter: None,
         }
     }
 

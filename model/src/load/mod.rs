@@ -4,6 +4,7 @@
 //! a file's values, and `source` collects its mistakes, each at the line and column where it stands.
 
 mod address;
+mod availability_toml;
 mod connection_toml;
 mod csv_lines;
 mod data_type;
@@ -15,6 +16,7 @@ mod field;
 mod folder;
 mod gateway_toml;
 mod influxdb_toml;
+mod lighting_toml;
 mod lines;
 mod link;
 mod mqtt_toml;
@@ -34,7 +36,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use folder::Folder;
@@ -74,7 +76,8 @@ pub fn load(folder: &Folder, environment: impl IntoIterator<Item = (String, Stri
         profiles: &usable,
     };
     let devices = devices(folder, &known, &mut faults);
-    let mut standard = standard(folder, &mut faults);
+    let classes = all.values().map(|profile| profile.class.as_str()).collect();
+    let mut standard = standard(folder, &classes, &mut faults);
     standard.planned = planned(folder, &devices, &mut faults);
     let roster = roster(folder, &mut faults);
     let site = Site {
@@ -210,13 +213,13 @@ fn devices(folder: &Folder, known: &Known<'_>, faults: &mut Vec<Fault>) -> Vec<D
     devices
 }
 
-fn standard(folder: &Folder, faults: &mut Vec<Fault>) -> Standard {
+fn standard(folder: &Folder, classes: &BTreeSet<&str>, faults: &mut Vec<Fault>) -> Standard {
     let (bundled, found) = standard_toml::read_bundled(&bundled::standard());
     faults.extend(found);
     let Some(text) = text(folder, standard_toml::FILE, faults) else {
         return bundled;
     };
-    let (standard, found) = standard_toml::read_own(text, bundled);
+    let (standard, found) = standard_toml::read_own(text, bundled, classes);
     faults.extend(found);
     standard
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::address::{address, conventional};
 use super::data_type::{can_be, data_type, order};
-use super::names::{check_name, plain};
+use super::names::{check_name, one_of, plain};
 use super::source::Spot;
 use super::table::Table;
-use crate::{Address, DataType, Order, Point, Range, RegisterTable, Text};
+use crate::{Address, DataType, Metered, Order, Point, Range, RegisterTable, Text};
 
 /// A point as far as it is right, and where its name and its address stand.
 pub(super) struct ReadPoint<'site> {
@@ -36,6 +36,7 @@ pub(super) fn read<'site>(table: &Table<'site>) -> Option<ReadPoint<'site>> {
     let (range, missing) = (range(table), missing(table));
     let every = table.whole("every", 1..=1_000_000);
     let labels = table.table("labels", labels);
+    let meter = table.parsed("meter", |text| one_of("kind of meter", text, &Metered::NAMES));
 
     let is_placed = address.is_some() && data_type.is_some();
     let point = Point {
@@ -53,6 +54,7 @@ pub(super) fn read<'site>(table: &Table<'site>) -> Option<ReadPoint<'site>> {
             .and_then(|given| u32::try_from(given.value).ok())
             .unwrap_or(1),
         labels: labels.unwrap_or_default(),
+        meter: meter.map(|given| given.value),
     };
     if table.fault_count() == faults_before {
         check_together(table, &point);
@@ -152,7 +154,7 @@ fn check_together(table: &Table<'_>, point: &Point) {
         Address::Pointer(_) => check_pointer(table, point),
     }
     if point.data_type.is_bool() || point.data_type.is_text() {
-        for key in ["scale", "offset", "range", "missing"] {
+        for key in ["scale", "offset", "range", "missing", "meter"] {
             table.fault_if_given(key, "only a number has this: leave it out");
         }
     } else {

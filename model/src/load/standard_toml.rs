@@ -1,12 +1,14 @@
-//! What the service standard's files have: the rows of deadlines, and the calendar; then what a site's `standard.toml` changes.
+//! What the service standard's files have: deadlines, availability and the calendar; then what a site's `standard.toml` changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::availability_toml::{self, Known};
 use super::document::read_document;
 use super::environment::Overrides;
+use super::lighting_toml;
 use super::names::{check_id, check_name, shown};
 use super::nearest::nearest;
 use super::table::Table;
@@ -31,6 +33,19 @@ pub(super) fn read_bundled(files: &[BundledFile]) -> (Standard, Vec<Fault>) {
                 let rows = root.table("deadlines", |table| rows(table, &BTreeMap::new()));
                 standard.deadlines = rows.unwrap_or_default();
             }),
+            availability_toml::FILE => {
+                read_document(&file.path, &file.text, &Overrides::default(), |root| {
+                    let targets = root.table("availability", |table| {
+                        availability_toml::targets(table, None)
+                    });
+                    standard.availability = targets.unwrap_or_default();
+                    // Said for people alone: what has no number must be in working order.
+                    root.table("working_order", |table| {
+                        table.bilingual("covers");
+                        table.string("quote");
+                    });
+                })
+            }
             path if path.starts_with("calendar/") => {
                 read_document(path, &file.text, &Overrides::default(), |root| {
                     year(root, &mut standard.calendar);
@@ -44,12 +59,26 @@ pub(super) fn read_bundled(files: &[BundledFile]) -> (Standard, Vec<Fault>) {
     (standard, faults)
 }
 
-/// Reads a site's own file over the bundled standard.
-pub(super) fn read_own(text: &str, mut standard: Standard) -> (Standard, Vec<Fault>) {
+/// Reads a site's own file over the bundled standard; `classes` are those that the site's profiles have.
+pub(super) fn read_own(
+    text: &str,
+    mut standard: Standard,
+    classes: &BTreeSet<&str>,
+) -> (Standard, Vec<Fault>) {
     let ((), faults) = read_document(FILE, text, &Overrides::default(), |root| {
         if let Some(own) = root.table("deadlines", |table| rows(table, &standard.deadlines)) {
             standard.deadlines.extend(own);
         }
+        let known = Known {
+            classes,
+            targets: &standard.availability,
+        };
+        if let Some(own) = root.table("availability", |table| {
+            availability_toml::targets(table, Some(&known))
+        }) {
+            standard.availability.extend(own);
+        }
+        standard.lighting = root.table("lighting", lighting_toml::schedule).flatten();
         root.table("calendar", |table| {
             own_years(table, &mut standard.calendar);
             named_days(table, &mut standard.calendar);

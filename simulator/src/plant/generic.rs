@@ -121,6 +121,7 @@ mod tests {
             missing: Vec::new(),
             every: 1,
             labels: Default::default(),
+            meter: None,
         }
     }
 

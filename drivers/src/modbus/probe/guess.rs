@@ -179,6 +179,7 @@ fn point(data_type: DataType, order: Order) -> Point {
         missing: Vec::new(),
         every: 1,
         labels: BTreeMap::new(),
+        meter: None,
     }
 }
 

@@ -160,3 +160,14 @@ fn the_eight_classes_have_their_names_in_both_languages() {
     assert_eq!(faults, []);
     assert_eq!(named, Some([Some(true); 8]));
 }
+
+/// Monthly totals are of these; a volume in a tank goes up and down and is no meter.
+#[test]
+fn whatever_counts_energy_or_water_in_a_bundled_profile_is_a_meter() {
+    for profile in load(&Folder::demo(), []).site.profiles.values() {
+        for point in &profile.points {
+            let counts = point.unit == "kWh" || point.name == "water_total";
+            assert_eq!(point.meter.is_some(), counts, "{} of {}", point.name, profile.id);
+        }
+    }
+}

@@ -422,3 +422,20 @@ fn how_a_message_is_read() {
         &["profiles/lamp.toml:5:9: `mqtt.items`: write a JSON pointer, such as `/data`"],
     );
 }
+
+#[test]
+fn a_point_that_is_a_meter_says_what_it_counts() {
+    let loading = load(
+        &changed("profiles/pump.toml", "scale = 0.001\n", "scale = 0.1\nmeter = \"water\"\n"),
+        [],
+    );
+    assert_eq!(told(&loading), Vec::<String>::new());
+    let meter = |name: &str| loading.site.profiles["pump"].point(name).unwrap().1.meter;
+    assert_eq!(meter("pressure"), Some(crate::Metered::Water));
+    check(
+        "profiles/lamp.toml",
+        "type = \"bool\"\n",
+        "type = \"bool\"\nmeter = \"light\"\n",
+        &["profiles/lamp.toml:9:9: `point.meter`: unknown kind of meter `light`; known here: energy, water"],
+    );
+}

@@ -129,3 +129,76 @@ fn the_row_of_planned_work_is_nobody_elses() {
         ]
     );
 }
+
+#[test]
+fn a_site_asks_for_more_or_less_of_a_class_and_for_a_number_where_the_standard_has_none() {
+    let text = "[availability.lighting]\ntarget_percent = 98\n[availability.elevator]\ntarget_percent = 99.5\nquote = \"合同\"\n";
+    let loading = load(&changed(FILE, "", text), []);
+    assert_eq!(told(&loading), Vec::<String>::new());
+    let targets = &loading.site.standard.availability;
+    let percent = |class: &str| targets.get(class).map(|target| target.target_percent);
+    assert_eq!(
+        [percent("fire_water"), percent("lighting"), percent("elevator"), percent("power")],
+        [Some(100.0), Some(98.0), Some(99.5), None]
+    );
+    assert_eq!(targets["lighting"].quote, "小区路面保证99%正常照明");
+    assert_eq!(targets["elevator"].quote, "合同");
+
+    check(
+        FILE,
+        "",
+        "[availability.ligthing]\ntarget_percent = 98\n[availability.power]\ntarget_percent = 101\n[availability.elevator]\npercent = 99\n",
+        &[
+            "standard.toml:1:15: no profile has the class `ligthing`; did you mean `lighting`?",
+            "standard.toml:4:18: `availability.power.target_percent`: write percent of the time, above 0 and up to 100, such as 99.5",
+            "standard.toml:5:1: `availability.elevator.target_percent` is missing: write percent of the time, above 0 and up to 100, such as 99.5",
+            "standard.toml:6:1: unknown key `availability.elevator.percent`; known here: covers, quote, target_percent",
+        ],
+    );
+}
+
+#[test]
+fn a_site_says_when_its_lamps_should_be_lit_by_the_sun_or_by_the_clock() {
+    let schedule = |text: &str| {
+        let loading = load(&changed(FILE, "", text), []);
+        assert_eq!(told(&loading), Vec::<String>::new());
+        loading.site.standard.lighting.unwrap()
+    };
+    let clock = schedule("[lighting]\nfrom = \"18:30\"\nto = \"06:00\"\n");
+    assert_eq!(clock.from, crate::LightingMoment::Clock(jiff::civil::time(18, 30, 0, 0)));
+    let sun = schedule(
+        "[lighting]\nfrom = \"sunset-10m\"\nto = \"sunrise\"\nlatitude = 31.23\nlongitude = 121.47\n",
+    );
+    let place = crate::Coordinates {
+        latitude_degrees: 31.23,
+        longitude_degrees: 121.47,
+    };
+    let ten = jiff::SignedDuration::from_mins(-10);
+    assert_eq!(sun.from, crate::LightingMoment::Sunset(place, ten));
+
+    check(
+        FILE,
+        "",
+        "[lighting]\nfrom = \"sunset+15\"\nto = \"6:00\"\nlatitude = 70\n",
+        &[
+            "standard.toml:2:8: `lighting.from`: `15` is not a span of time: write a whole number with ms, s, m or h, such as `500ms` or `1s`",
+            "standard.toml:3:6: `lighting.to`: `6:00` is no moment of the day: write `sunset`, `sunrise`, `sunset+15m` or a time such as `18:30`",
+            "standard.toml:4:12: `lighting.latitude`: write degrees from -65 to 65",
+        ],
+    );
+    check(
+        FILE,
+        "",
+        "[lighting]\nfrom = \"sunset\"\nto = \"22:00\"\n",
+        &[
+            "standard.toml:1:1: `lighting.latitude` is missing: write degrees from -65 to 65, since the sun is seen from there",
+            "standard.toml:1:1: `lighting.longitude` is missing: write degrees from -180 to 180, since the sun is seen from there",
+        ],
+    );
+    check(
+        FILE,
+        "",
+        "[lighting]\nfrom = \"18:00\"\nto = \"18:00\"\n",
+        &["standard.toml:3:6: `lighting.to`: it is the same moment as `from`: lamps would be lit all day or never"],
+    );
+}
