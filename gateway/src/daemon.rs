@@ -21,6 +21,7 @@ use crate::api::{Destination, Hub, Shared};
 use crate::desk::{Desk, DeskHandle, Keeper};
 use crate::intake::Intake;
 use crate::live::Live;
+use crate::meters::MeterWatch;
 use crate::notices::Courier;
 use crate::sight::Sight;
 use crate::store::{OutboxWriter, Records, StoreError};
@@ -195,6 +196,12 @@ impl Daemon {
             desk: desk.clone(),
         };
         tasks.spawn(sight.run(stop.clone()));
+        let meters = MeterWatch {
+            site: Arc::clone(&site),
+            live: Arc::clone(&live),
+            desk: desk.clone(),
+        };
+        tasks.spawn(meters.run(stop.clone()));
 
         // The HTTP side looks at all of it.
         let field = Arc::new(drivers::Field::remembering(

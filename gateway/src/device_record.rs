@@ -1,17 +1,19 @@
-//! A device's record (设备档案): its nameplate, its commissioning sheet, its tickets and outages, over replacements of the device itself.
+//! A device's record (设备档案): its nameplate, documents and commissioning sheet, its planned work, tickets and outages, over replacements of the device itself.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use model::Device;
+use model::{Device, Site};
 use serde::Serialize;
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
 use crate::alarms::{ConditionSpan, SpanKind};
+use crate::desk::COMMANDED_OFF;
 use crate::store::DeviceEntry;
 use crate::tickets::Ticket;
-use crate::view::{TextView, rfc3339};
+use crate::view::{PlanView, TextView, rfc3339};
 
 /// What an entry about a device can be.
 pub const NAMEPLATE: &str = "nameplate";
@@ -19,6 +21,8 @@ pub const NAMEPLATE: &str = "nameplate";
 pub const COMMISSIONING: &str = "commissioning";
 /// See [`NAMEPLATE`].
 pub const REPLACED: &str = "replaced";
+/// See [`NAMEPLATE`]. Its body names the file: `name`, `sha256`, `bytes`.
+pub const DOCUMENT: &str = "document";
 
 /// A device's record.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -43,6 +47,12 @@ pub struct DeviceRecord {
     pub replacements: Vec<EntryView>,
     /// Nameplates of devices that stood here before, newest first.
     pub earlier_nameplates: Vec<EntryView>,
+    /// Its documents, newest first; each has `name`, `sha256` (the last part of its address), `bytes` and `note`.
+    pub documents: Vec<EntryView>,
+    /// Documents of devices that stood here before, newest first.
+    pub earlier_documents: Vec<EntryView>,
+    /// Its own planned work, with the run that is due next.
+    pub planned: Vec<PlanView>,
     /// Point by point: who saw which value last.
     pub commissioning: Vec<SheetLine>,
     /// Its tickets, newest first.
@@ -118,7 +128,11 @@ pub struct DeviceHistory {
 
 impl DeviceRecord {
     /// A device's record, out of what is stored about it.
-    pub fn of(device: &Device, history: &DeviceHistory, timezone: &TimeZone) -> Self {
+    pub fn of(site: &Site, device: &Device, history: &DeviceHistory, now: Timestamp) -> Self {
+        let timezone = &site.timezone;
+        let today = now.to_zoned_datetime(timezone.clone()).date();
+        let planned = site.standard.planned.iter();
+        let planned = planned.filter(|work| work.device.as_deref() == Some(&device.id));
         let view = |entry: &DeviceEntry| EntryView {
             at: rfc3339(entry.at, timezone),
             by: entry.by.clone(),
@@ -147,6 +161,12 @@ impl DeviceRecord {
             replaced_at: replaced.map(|entry| rfc3339(entry.at, timezone)),
             replacements: of_kind(REPLACED).map(view).collect(),
             earlier_nameplates: earlier.map(view).collect(),
+            documents: of_kind(DOCUMENT).filter(is_of_present).map(view).collect(),
+            earlier_documents: of_kind(DOCUMENT)
+                .filter(|entry| !is_of_present(entry))
+                .map(view)
+                .collect(),
+            planned: planned.map(|work| PlanView::new(work, today, None)).collect(),
             commissioning: sheet(device, of_kind(COMMISSIONING).filter(is_of_present), view),
             tickets: history
                 .tickets
@@ -195,7 +215,7 @@ impl RecordTicket {
 fn outages(spans: &[ConditionSpan], timezone: &TimeZone) -> Vec<RecordOutage> {
     let mut active: Vec<_> = spans
         .iter()
-        .filter(|span| span.kind == SpanKind::Active)
+        .filter(|span| span.kind == SpanKind::Active && span.about.rule != COMMANDED_OFF)
         .collect();
     active.sort_by_key(|span| std::cmp::Reverse(span.since));
     let outages = active.into_iter().map(|span| RecordOutage {
@@ -284,7 +304,7 @@ mod tests {
             tickets: vec![opened(1, 0)],
             spans: Vec::new(),
         };
-        DeviceRecord::of(device, &history, &TimeZone::UTC)
+        DeviceRecord::of(&site, device, &history, at(0))
     }
 
     #[test]
@@ -318,6 +338,21 @@ mod tests {
 
         after.push(entry(4, NAMEPLATE, json!({ "maker": "new" })));
         assert_eq!(record(after).nameplate.unwrap().body["maker"], "new");
+    }
+
+    #[test]
+    fn documents_of_a_device_that_was_replaced_are_kept_apart() {
+        let record = record(vec![
+            entry(1, DOCUMENT, json!({ "name": "old.pdf" })),
+            entry(2, REPLACED, json!({ "note": "worn out" })),
+            entry(3, DOCUMENT, json!({ "name": "new.pdf" })),
+        ]);
+        let names = |entries: &[EntryView]| {
+            let names = entries.iter().map(|entry| entry.body["name"].to_string());
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(names(&record.documents), ["\"new.pdf\""]);
+        assert_eq!(names(&record.earlier_documents), ["\"old.pdf\""]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod handover;
 mod intake;
 pub mod journal;
 pub mod live;
+pub mod meters;
 pub mod notices;
 #[cfg(feature = "planted-faults")]
 mod planted;

@@ -50,9 +50,12 @@ impl Fields {
             Some(Json::String(text)) if text.len() > MOST_TEXT => Err(Problem::unprocessable(format!(
                 "`{name}` is longer than {MOST_TEXT} bytes"
             ))
+            .in_chinese(format!("`{name}` 超过 {MOST_TEXT} 字节"))
             .with("field", name)),
             Some(Json::String(text)) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
-            Some(_) => Err(Problem::unprocessable(format!("`{name}` must be a text")).with("field", name)),
+            Some(_) => Err(Problem::unprocessable(format!("`{name}` must be a text"))
+                .in_chinese(format!("`{name}` 应为文本"))
+                .with("field", name)),
         }
     }
 
@@ -66,6 +69,7 @@ impl Fields {
             Problem::unprocessable(format!(
                 "`{name}` must be a time such as 2026-11-24T14:32:07+08:00"
             ))
+            .in_chinese(format!("`{name}` 应为时间，例如 2026-11-24T14:32:07+08:00"))
             .with("field", name)
         })
     }
@@ -89,5 +93,7 @@ impl Fields {
 
 /// A field is missing.
 pub fn missing(name: &str) -> Problem {
-    Problem::unprocessable(format!("`{name}` is missing")).with("field", name)
+    Problem::unprocessable(format!("`{name}` is missing"))
+        .in_chinese(format!("缺少 `{name}`"))
+        .with("field", name)
 }

@@ -33,7 +33,7 @@ pub struct Format {
     format: Option<String>,
 }
 
-/// A device's record: nameplate, commissioning sheet, tickets and outages, over replacements.
+/// A device's record: nameplate, documents, commissioning sheet, planned work, tickets and outages, over replacements.
 #[utoipa::path(get, path = "/api/v1/devices/{id}/record", params(("id" = String, Path)),
     responses((status = 200, body = DeviceRecord), (status = 404, description = "No such device")))]
 pub async fn show(Extract(shared): State, Path(id): Path<String>) -> Result<Json<DeviceRecord>, Problem> {
@@ -97,7 +97,7 @@ pub async fn commission(
         "live": live,
         "note": fields.optional_text("note")?,
     });
-    write(&shared, id, COMMISSIONING, &fields, body).await
+    write(&shared, id, COMMISSIONING, fields.text("by")?, body).await
 }
 
 /// Somebody writes down what stands on a device's nameplate: `by`, and any of `maker`, `model`, `serial`, `installed`, `note`.
@@ -119,7 +119,7 @@ pub async fn nameplate(
     if plate.is_empty() {
         return Err(missing("model"));
     }
-    write(&shared, id, NAMEPLATE, &fields, plate.into()).await
+    write(&shared, id, NAMEPLATE, fields.text("by")?, plate.into()).await
 }
 
 /// A device was replaced by another: `by` and `note`. Its place keeps its history; nameplate and commissioning begin anew.
@@ -133,14 +133,31 @@ pub async fn replaced(
 ) -> Result<(StatusCode, Json<DeviceRecord>), Problem> {
     let fields = Fields::read(&body)?;
     let body = json!({ "note": fields.text("note")? });
-    write(&shared, id, REPLACED, &fields, body).await
+    write(&shared, id, REPLACED, fields.text("by")?, body).await
 }
 
-async fn write(
+/// What people have written about a device, oldest first.
+pub async fn entries(shared: &Arc<Shared>, id: &str) -> Result<Vec<DeviceEntry>, Problem> {
+    if shared.site.device_by_id(id).is_none() {
+        return Err(Problem::not_found("device", id));
+    }
+    let (reading, id) = (Arc::clone(shared), id.to_owned());
+    let entries = tokio::task::spawn_blocking(move || {
+        let records = reading.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.device_entries(&id)
+    });
+    let entries = entries
+        .await
+        .map_err(|error| Problem::internal(error.to_string()))?;
+    entries.map_err(|error| Problem::internal(error.to_string()))
+}
+
+/// Writes something about a device, and shows its record.
+pub async fn write(
     shared: &Arc<Shared>,
     id: String,
     kind: &str,
-    fields: &Fields,
+    by: String,
     body: Value,
 ) -> Result<(StatusCode, Json<DeviceRecord>), Problem> {
     if shared.site.device_by_id(&id).is_none() {
@@ -151,7 +168,7 @@ async fn write(
         device: id.clone(),
         at: Timestamp::now(),
         kind: kind.to_owned(),
-        by: fields.text("by")?,
+        by,
         body,
     };
     let answer = shared.desk.ask(Command::NoteDevice(entry)).await;
@@ -177,5 +194,5 @@ async fn record(shared: &Arc<Shared>, id: String) -> Result<DeviceRecord, Proble
         .await
         .map_err(|error| Problem::internal(error.to_string()))?
         .map_err(|error| Problem::internal(error.to_string()))?;
-    Ok(DeviceRecord::of(device, &history, &shared.site.timezone))
+    Ok(DeviceRecord::of(&shared.site, device, &history, Timestamp::now()))
 }

@@ -5,6 +5,7 @@ mod attachments;
 mod body;
 mod device_records;
 mod devices;
+mod documents;
 mod error;
 mod events;
 mod gateway;
@@ -15,18 +16,23 @@ mod links;
 mod lists;
 mod openapi;
 mod page;
+mod planned;
 mod profiles;
 mod report;
 mod rules;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod ticket_tests;
 mod tickets;
+#[cfg(test)]
+mod upload_tests;
+mod uploads;
 
 use std::sync::{Arc, Mutex, RwLock};
 
 use ::rules::Rules;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -34,7 +40,7 @@ use model::Site;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
-use crate::attachments::{Attachments, LARGEST_BYTES};
+use crate::attachments::Attachments;
 use crate::desk::{Changed, DeskHandle};
 use crate::live::Live;
 use crate::store::{HistoryReader, RecordsReader};
@@ -113,6 +119,12 @@ pub fn router(shared: Arc<Shared>) -> Router {
         )
         .route("/api/v1/devices/{id}/nameplate", post(device_records::nameplate))
         .route("/api/v1/devices/{id}/replaced", post(device_records::replaced))
+        .route(
+            "/api/v1/devices/{id}/documents",
+            post(documents::add).layer(uploads::body_limit()),
+        )
+        .route("/api/v1/devices/{id}/documents/{sha256}", get(documents::show))
+        .route("/api/v1/planned", get(planned::list))
         .route("/api/v1/alarms", get(alarms::list))
         .route("/api/v1/alarms/{id}", get(alarms::show))
         .route("/api/v1/alarms/{id}/{action}", post(alarms::act))
@@ -121,7 +133,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/tickets/{id}/{action}", post(tickets::act))
         .route(
             "/api/v1/tickets/{id}/attachments",
-            post(attachments::attach).layer(DefaultBodyLimit::max(LARGEST_BYTES)),
+            post(attachments::attach).layer(uploads::body_limit()),
         )
         .route(
             "/api/v1/tickets/{id}/attachments/{sha256}",

@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 
 use super::lists::List;
 use crate::view::{
-    AlarmView, AttachmentView, ClockView, DeviceView, ItemView, PlannedView, PointView, StepView, TextView,
-    TicketView, ToldView, WebhookView,
+    AlarmView, AttachmentView, ClockView, DeviceView, ItemView, PlanView, PlannedView, PointView, StepView,
+    TextView, TicketView, ToldView, WebhookView,
 };
 
 #[derive(OpenApi)]
@@ -38,6 +38,9 @@ use crate::view::{
         super::device_records::commission,
         super::device_records::nameplate,
         super::device_records::replaced,
+        super::documents::add,
+        super::documents::show,
+        super::planned::list,
         super::handovers::list,
         super::handovers::show,
         super::handovers::write,
@@ -47,7 +50,7 @@ use crate::view::{
     ),
     components(schemas(
         DeviceView, PointView, AlarmView, TicketView, ClockView, StepView, TextView, WebhookView,
-        AttachmentView, PlannedView, ItemView, ToldView,
+        AttachmentView, PlannedView, ItemView, ToldView, PlanView,
         List<DeviceView>, List<AlarmView>, List<TicketView>
     ))
 )]

@@ -91,7 +91,9 @@ pub async fn report(Extract(shared): State, body: Bytes) -> Result<(StatusCode, 
         .as_ref()
         .filter(|id| shared.site.device_by_id(id).is_none())
     {
-        return Err(Problem::unprocessable(format!("there is no device {id}")).with("field", "device"));
+        return Err(Problem::unprocessable(format!("there is no device {id}"))
+            .in_chinese(format!("没有设备 {id}"))
+            .with("field", "device"));
     }
     let standard = fields.text("standard")?;
     let report = Report {
@@ -163,7 +165,9 @@ fn wanted(shared: &Shared, action: &str, fields: &Fields) -> Result<Action, Prob
                 .and_then(serde_json::Value::as_u64)
                 .and_then(|item| usize::try_from(item).ok())
                 .ok_or_else(|| {
-                    Problem::unprocessable("`item` must be the item's number, from 1").with("field", "item")
+                    Problem::unprocessable("`item` must be the item's number, from 1")
+                        .in_chinese("`item` 应为检查项的序号，从 1 起")
+                        .with("field", "item")
                 })?,
         },
         "comment" => {
@@ -183,24 +187,26 @@ pub async fn ask(shared: &Shared, id: String, action: Action, said: Said) -> Res
 
 /// What the desk did not do, for the one who asked.
 pub fn denied(denial: Denied, shared: &Shared) -> Problem {
-    let text = denial.to_string();
+    let text = denial.text();
     match denial {
         Denied::Unknown { what, id } => Problem::not_found(what, &id),
-        Denied::UnknownRow(_) => Problem::unprocessable(text).with("field", "standard"),
+        Denied::UnknownRow(_) => {
+            Problem::of_text(StatusCode::UNPROCESSABLE_ENTITY, text).with("field", "standard")
+        }
         Denied::Ticket {
             refusal: Refusal::NoItem { .. },
             ..
-        } => Problem::unprocessable(text).with("field", "item"),
+        } => Problem::of_text(StatusCode::UNPROCESSABLE_ENTITY, text).with("field", "item"),
         Denied::Ticket { ticket, .. } => {
             let shown = serde_json::to_value(view(shared, &ticket)).unwrap_or_default();
-            Problem::new(StatusCode::CONFLICT, text)
+            Problem::of_text(StatusCode::CONFLICT, text)
                 .with("state", ticket.state.name())
                 .with("ticket", shown)
         }
         Denied::Alarm { alarm, .. } => {
             let shown =
                 serde_json::to_value(AlarmView::new(&alarm, &shared.site.timezone)).unwrap_or_default();
-            Problem::new(StatusCode::CONFLICT, text)
+            Problem::of_text(StatusCode::CONFLICT, text)
                 .with("state", alarm.state().name())
                 .with("alarm", shown)
         }
@@ -211,12 +217,12 @@ pub fn denied(denial: Denied, shared: &Shared) -> Problem {
                 "written"
             };
             let shown = serde_json::to_value(handover).unwrap_or_default();
-            Problem::new(StatusCode::CONFLICT, text)
+            Problem::of_text(StatusCode::CONFLICT, text)
                 .with("state", state)
                 .with("handover", shown)
         }
-        Denied::NotStored(_) => Problem::new(StatusCode::INSUFFICIENT_STORAGE, text),
-        Denied::Busy => Problem::new(StatusCode::SERVICE_UNAVAILABLE, text),
+        Denied::NotStored(_) => Problem::of_text(StatusCode::INSUFFICIENT_STORAGE, text),
+        Denied::Busy => Problem::of_text(StatusCode::SERVICE_UNAVAILABLE, text),
     }
 }
 

@@ -36,11 +36,11 @@ fn verified(data: &Path, kept: Option<Hash>) -> Result<Verified, String> {
         VerifyError::Store(error) => format!("the journal cannot be read: {error}"),
     })?;
     let attachments = Attachments::of(data);
-    for (ticket, file) in &verified.attachments {
+    for file in &verified.files {
         let hash: Hash = file.sha256.parse()?;
         attachments
             .read(hash)
-            .map_err(|error| format!("the file {} of ticket {ticket}: {error}", file.name))?;
+            .map_err(|error| format!("the file {} of {}: {error}", file.name, file.of))?;
     }
     Ok(verified)
 }
@@ -48,10 +48,10 @@ fn verified(data: &Path, kept: Option<Hash>) -> Result<Verified, String> {
 fn said(verified: &Verified) -> String {
     let head = verified.head;
     let mut said = format!(
-        "the journal holds: {} records, {} tickets, {} attached files; head {}",
+        "the journal holds: {} records, {} tickets, {} files; head {}",
         head.records,
         verified.tickets,
-        verified.attachments.len(),
+        verified.files.len(),
         head.hash
     );
     if let Some(number) = verified.kept_at {

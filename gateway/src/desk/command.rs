@@ -8,8 +8,9 @@ use super::draft::Report;
 use crate::alarms::Alarm;
 use crate::handover::Handover;
 use crate::journal::Entry;
+use crate::meters::MeterReading;
 use crate::store::DeviceEntry;
-use crate::tickets::{Action, Refusal, Said, Ticket};
+use crate::tickets::{Action, Said, Ticket};
 
 /// What is asked of the desk.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ pub enum Command {
     },
     /// A person writes something down about a device.
     NoteDevice(DeviceEntry),
+    /// Meters were read.
+    ReadMeters(Vec<MeterReading>),
     /// The courier sent a notice.
     NoticeSent {
         /// Which.
@@ -131,50 +134,4 @@ pub enum Answer {
     DeviceEntry(Box<DeviceEntry>),
     /// It is noted.
     Noted,
-}
-
-/// Why the desk did not do it.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Denied {
-    /// There is no such alarm or ticket.
-    #[error("there is no {what} {id}")]
-    Unknown {
-        /// `alarm` or `ticket`.
-        what: &'static str,
-        /// Which.
-        id: String,
-    },
-    /// The standard has no such row.
-    #[error("the service standard has no row {0}")]
-    UnknownRow(String),
-    /// The ticket does not allow it.
-    #[error("{refusal}")]
-    Ticket {
-        /// Why.
-        refusal: Refusal,
-        /// The ticket as it is.
-        ticket: Arc<Ticket>,
-    },
-    /// The alarm does not allow it.
-    #[error("{reason}")]
-    Alarm {
-        /// Why.
-        reason: String,
-        /// The alarm as it is.
-        alarm: Arc<Alarm>,
-    },
-    /// The handover does not allow it.
-    #[error("{reason}")]
-    Handover {
-        /// Why.
-        reason: String,
-        /// The handover as it is.
-        handover: Box<Handover>,
-    },
-    /// It could not be written; nothing has changed.
-    #[error("it could not be stored, nothing has changed: {0}")]
-    NotStored(String),
-    /// The desk has too much to do, or is stopping.
-    #[error("the gateway is too busy to take it: try again")]
-    Busy,
 }

@@ -107,7 +107,7 @@ pub struct Draft<'state> {
     notices: Vec<Notice>,
     journal: Vec<Entry>,
     plans: Vec<(String, Date)>,
-    conditions: ConditionsDraft<'state>,
+    pub(super) conditions: ConditionsDraft<'state>,
     next_number: u64,
 }
 

@@ -9,7 +9,8 @@ use metrics::counter;
 use model::{Batch, DeviceIndex};
 use tokio::sync::oneshot;
 
-use super::command::{Answer, Command, Denied};
+use super::command::{Answer, Command};
+use super::denied::Denied;
 use super::own::OwnLevel;
 use crate::alarms::Alarm;
 use crate::tickets::Ticket;

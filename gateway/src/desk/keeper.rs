@@ -17,7 +17,9 @@ use tokio::sync::{Notify, broadcast};
 use tracing::{error, info, warn};
 
 use super::calendar;
-use super::command::{AlarmAct, Answer, Command, Denied};
+use super::command::{AlarmAct, Answer, Command};
+use super::commanded::Commands;
+use super::denied::Denied;
 use super::draft::{Change, Draft, State, Subject, Watch};
 use super::handle::{Changed, DeskHandle, Heard};
 use super::own::{OwnLevel, OwnRule};
@@ -73,6 +75,8 @@ pub struct Keeper {
     broken: HashMap<RuleIndex, (HashSet<DeviceIndex>, String)>,
     /// What the gateway says of itself, the newest of each rule.
     own: BTreeMap<OwnRule, OwnLevel>,
+    /// What lamps are commanded.
+    lamps: Commands,
     failing: bool,
     /// How long the rules take for a group of batches.
     rules_seconds: Histogram,
@@ -130,6 +134,7 @@ impl Keeper {
             unwritten: BTreeMap::new(),
             broken: HashMap::new(),
             own: BTreeMap::new(),
+            lamps: Commands::of(&desk.site),
             failing: false,
             rules_seconds: histogram!("facility_rules_seconds"),
             beat: sight::Beat::begun(now),
@@ -154,6 +159,7 @@ impl Keeper {
                     Heard::Batches(batches) => {
                         let started = Instant::now();
                         for batch in &batches {
+                            self.lamps.take(batch);
                             let judgements = self.judge.take(batch);
                             self.note(judgements);
                         }
@@ -225,6 +231,7 @@ impl Keeper {
                 .unwrap_or_else(PoisonError::into_inner)
                 .newest(device);
             if let Some(batch) = batch {
+                self.lamps.take(&batch);
                 let judgements = self.judge.take(&batch);
                 self.note(judgements);
             }
@@ -301,6 +308,9 @@ impl Keeper {
                 _ => alarm.summary.clone(),
             });
         }
+        for (alarm, command, at) in self.lamps.changed() {
+            draft.commanded(alarm, command, at);
+        }
         draft.clocks(now);
         draft.calendar(now);
         let today = self.desk.calendar.day_of(now);
@@ -322,15 +332,20 @@ impl Keeper {
             );
         }
         if change.is_empty() {
-            self.unwritten.clear();
+            self.all_is_written();
             self.begin_day(today, now);
             return;
         }
         if self.write(&change).is_ok() {
-            self.unwritten.clear();
+            self.all_is_written();
             self.begin_day(today, now);
             histogram!("facility_desk_seconds").record(started.elapsed());
         }
+    }
+
+    fn all_is_written(&mut self) {
+        self.unwritten.clear();
+        self.lamps.written();
     }
 
     /// What is done once a day, when the day's planned work has its tickets.
@@ -503,6 +518,12 @@ impl Keeper {
             Command::HandOver { by, note } => self.hand_over(by, note, now),
             Command::ConfirmHandover { id, by } => self.confirm_handover(&id, by, now),
             Command::NoteDevice(entry) => self.note_device(entry, now),
+            Command::ReadMeters(readings) => self
+                .desk
+                .records
+                .add_meter_readings(&readings)
+                .map(|()| Answer::Noted)
+                .map_err(|error| Denied::NotStored(error.to_string())),
             Command::NoticeSent { key, at } => self.noted(|records| records.notice_sent(&key, at)),
             Command::NoticeFailed { key, reason, next_at } => {
                 self.noted(|records| records.notice_failed(&key, &reason, next_at))
@@ -545,24 +566,28 @@ impl Keeper {
             what: "alarm",
             id: id.to_owned(),
         })?;
-        let refused = |reason: &str| Denied::Alarm {
-            reason: reason.to_owned(),
+        let refused = |zh: &str, en: &str| Denied::Alarm {
+            reason: Text::new(zh, en),
             alarm: Arc::clone(&known),
         };
         match &act {
             AlarmAct::Acknowledge if known.acknowledged => {
                 return Err(refused(
+                    "报警已确认，或没有可确认的",
                     "the alarm is acknowledged already, or there is nothing to acknowledge",
                 ));
             }
             AlarmAct::Reset if !known.can_reset() => {
                 return Err(refused(
+                    "只有条件已消除的锁定报警可以复位",
                     "only a latched alarm whose condition is clear can be reset",
                 ));
             }
-            AlarmAct::Unshelve if known.shelved.is_none() => return Err(refused("the alarm is not shelved")),
+            AlarmAct::Unshelve if known.shelved.is_none() => {
+                return Err(refused("报警未被搁置", "the alarm is not shelved"));
+            }
             AlarmAct::InService if known.out_of_service.is_none() => {
-                return Err(refused("the alarm is in service"));
+                return Err(refused("报警未被停用", "the alarm is in service"));
             }
             _ => {}
         }

@@ -5,6 +5,8 @@
 
 mod calendar;
 mod command;
+mod commanded;
+mod denied;
 mod draft;
 mod entries;
 mod handle;
@@ -15,7 +17,9 @@ mod own;
 mod state;
 
 pub use calendar::warning as calendar_warning;
-pub use command::{AlarmAct, Answer, Command, Denied};
+pub use command::{AlarmAct, Answer, Command};
+pub use commanded::{COMMANDED_OFF, LIGHTING};
+pub use denied::Denied;
 pub use draft::{Change, Draft, Report, State, Subject, Watch};
 pub use entries::ticket_digest;
 pub use handle::{Changed, DeskHandle, Heard};

@@ -57,6 +57,7 @@ pub fn csv(report: &Report) -> String {
         );
     }
     table.lists(report);
+    report.meters.iter().for_each(|meter| table.meter(meter));
     table.text
 }
 
@@ -157,6 +158,36 @@ impl Table {
             [section, item, name, "between_failures"],
             &repairs.between_failures,
         );
+    }
+
+    fn meter(&mut self, meter: &super::MeterTotal) {
+        let item = format!("{}.{}", meter.device, meter.point);
+        let total = meter.total.map(number).unwrap_or_default();
+        let span = [&meter.from, &meter.to].map(|at| at.as_deref().unwrap_or_default());
+        self.line(["meters", &item, &meter.name, meter.meter, &total, &meter.unit, ""]);
+        self.line(["meters", &item, &meter.name, "from", span[0], "", ""]);
+        self.line(["meters", &item, &meter.name, "to", span[1], "", ""]);
+        self.line([
+            "meters",
+            &item,
+            &meter.name,
+            "resets",
+            &meter.resets.to_string(),
+            "",
+            "",
+        ]);
+        for day in &meter.days {
+            let counted = number(day.counted);
+            self.line([
+                "meters_by_day",
+                &item,
+                &day.date,
+                meter.meter,
+                &counted,
+                &meter.unit,
+                "",
+            ]);
+        }
     }
 
     fn lists(&mut self, report: &Report) {

@@ -10,6 +10,7 @@ use super::period::Period;
 use super::stretches::Stretches;
 use crate::alarms::ConditionSpan;
 use crate::desk::{LONGEST_BEAT, counted_conditions};
+use crate::meters::MeterDay;
 use crate::store::{RecordsReader, StoreError};
 use crate::tickets::Ticket;
 
@@ -24,6 +25,8 @@ pub struct Evidence {
     pub runs: Vec<(Timestamp, Timestamp)>,
     /// The devices that a rule watches whose alarm makes them unavailable.
     pub watched: BTreeSet<String>,
+    /// What meters counted, by device, point and day.
+    pub meters: Vec<MeterDay>,
     /// The head of the journal's chain.
     pub journal_head: Option<String>,
 }
@@ -41,7 +44,13 @@ impl Evidence {
     ) -> Result<Self, StoreError> {
         let (from, to) = period.bounds(&site.timezone);
         let counted = counted_conditions(site, rules).into_iter();
+        let days = period.days();
+        let meters = match (days.first(), days.last()) {
+            (Some(first), Some(last)) => records.meter_days(*first, *last)?,
+            _ => Vec::new(),
+        };
         Ok(Self {
+            meters,
             tickets: records.tickets_between(from, to)?,
             spans: records.conditions(from, to)?,
             runs: records.runs(from, to)?,

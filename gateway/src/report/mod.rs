@@ -11,6 +11,8 @@ mod evidence;
 mod figure;
 mod html;
 mod lists;
+mod lit;
+mod meters;
 mod period;
 mod places;
 mod repairs;
@@ -35,6 +37,7 @@ pub use evidence::Evidence;
 pub use figure::{Figure, Mean};
 pub use html::{escaped, html};
 pub use lists::{MissedClock, PausedClock, WordStop};
+pub use meters::{MeterDayView, MeterTotal};
 pub use period::Period;
 pub use repairs::Repairs;
 pub use subsystems::{DayView, DeviceAvailability, DurationsView, OutageView, Subsystem};
@@ -86,6 +89,8 @@ pub struct Report {
     pub paused: Vec<PausedClock>,
     /// Clocks that stopped on a person's word.
     pub on_word: Vec<WordStop>,
+    /// What energy and water meters counted.
+    pub meters: Vec<MeterTotal>,
 }
 
 /// Planned work.
@@ -197,7 +202,7 @@ impl Report {
         let zone = &site.timezone;
         let bounds = period.bounds(zone);
         let places = Places::new(site);
-        let targets = Targets::bundled();
+        let targets = Targets::of(&site.standard);
         let runs = clock_runs(&evidence.tickets, bounds, &places, calendar, now);
         let (planned, runs): (Vec<_>, Vec<_>) = runs
             .into_iter()
@@ -226,6 +231,7 @@ impl Report {
             missed: missed(&runs, calendar, now),
             paused: paused(&runs, calendar, now),
             on_word: on_word(&runs, calendar),
+            meters: meters::totals(site, &evidence.meters),
             availability,
         }
     }

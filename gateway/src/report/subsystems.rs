@@ -9,10 +9,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::availability::{Durations, Outages};
+use super::lit::{self, Counted};
 use super::period::{Period, start_of};
 use super::stretches::Stretches;
 use super::targets::Targets;
 use crate::alarms::{ConditionSpan, SpanKind};
+use crate::desk::LIGHTING;
 use crate::view::{TextView, rfc3339};
 
 /// The class that is down while any of its devices is; every other one is the mean of its devices.
@@ -127,24 +129,32 @@ pub fn subsystems(
 ) -> Vec<Subsystem> {
     let (from, to) = period.bounds(&site.timezone);
     let whole = Stretches::one(from, to.min(now));
+    let schedule = lit::scheduled(site, period);
     let mut spans: HashMap<&str, Vec<&ConditionSpan>> = HashMap::new();
     for span in seen.spans {
         spans.entry(span.about.device.as_str()).or_default().push(span);
     }
-    let mut classes: BTreeMap<&str, Vec<(&model::Device, Outages)>> = BTreeMap::new();
+    let mut classes: BTreeMap<&str, Vec<Watched<'_>>> = BTreeMap::new();
     for device in site.devices.values() {
         let of_device = spans.get(device.id.as_str()).map_or(&[][..], Vec::as_slice);
-        let watched = seen.watched.contains(device.id.as_str());
-        let outages = Outages::of_device(of_device, &seen.looking, &whole, watched);
         let class = device.profile.class.as_str();
-        classes.entry(class).or_default().push((device, outages));
+        let watched = seen.watched.contains(device.id.as_str());
+        let Counted { time, spans } = lit::counted(class, of_device, schedule.as_ref(), &whole);
+        let outages = Outages::of_device(&spans, &seen.looking, &time, watched);
+        classes.entry(class).or_default().push(Watched {
+            device,
+            is_watched: watched,
+            spans,
+            time,
+            outages,
+        });
     }
     let days = days(period, &site.timezone, now);
     classes
         .into_iter()
         .map(|(class, devices)| {
             let durations = together(class, &devices, &whole);
-            let target = targets.of(class);
+            let target = targets.target(class);
             let verdict = target.and_then(|target| durations.verdict(target.target_percent));
             Subsystem {
                 class: class.to_owned(),
@@ -162,16 +172,13 @@ pub fn subsystems(
                     .collect(),
                 devices: devices
                     .iter()
-                    .map(|(device, outages)| {
-                        let of_device = spans.get(device.id.as_str()).map_or(&[][..], Vec::as_slice);
-                        DeviceAvailability {
-                            id: device.id.clone(),
-                            name: device.name.clone(),
-                            building: device.building.clone(),
-                            watched: seen.watched.contains(device.id.as_str()),
-                            durations: outages.durations(&whole).into(),
-                            outages: outage_list(of_device, &site.timezone),
-                        }
+                    .map(|watched| DeviceAvailability {
+                        id: watched.device.id.clone(),
+                        name: watched.device.name.clone(),
+                        building: watched.device.building.clone(),
+                        watched: watched.is_watched,
+                        durations: watched.durations(&whole).into(),
+                        outages: watched.outage_list(&site.timezone),
                     })
                     .collect(),
             }
@@ -179,15 +186,56 @@ pub fn subsystems(
         .collect()
 }
 
-fn together(class: &str, devices: &[(&model::Device, Outages)], time: &Stretches) -> Durations {
+/// A device with the time in which its working counts, and what it did meanwhile.
+struct Watched<'site> {
+    device: &'site model::Device,
+    is_watched: bool,
+    spans: Vec<&'site ConditionSpan>,
+    time: Stretches,
+    outages: Outages,
+}
+
+impl Watched<'_> {
+    fn durations(&self, time: &Stretches) -> Durations {
+        self.outages.durations(&self.time.intersect(time))
+    }
+
+    /// The alarms that made it unavailable; of a lamp only while it should have been lit.
+    fn outage_list(&self, timezone: &TimeZone) -> Vec<OutageView> {
+        let mut outages = Vec::new();
+        for span in self.spans.iter().filter(|span| span.kind == SpanKind::Active) {
+            if self.device.profile.class.as_str() != LIGHTING {
+                outages.push((*span, span.since, span.until));
+                continue;
+            }
+            let until = span.until.unwrap_or(Timestamp::MAX);
+            let parts = Stretches::one(span.since, until).intersect(&self.time);
+            let last = self.time.iter().last().map(|(_, end)| end);
+            outages.extend(parts.iter().map(|(from, to)| {
+                let lasts = span.until.is_none() && Some(to) == last;
+                (*span, from, (!lasts).then_some(to))
+            }));
+        }
+        outages.sort_by_key(|(_, since, _)| *since);
+        let shown = outages.into_iter().take(MOST_OUTAGES);
+        shown
+            .map(|(span, since, until)| OutageView {
+                rule: span.about.rule.clone(),
+                standard: span.about.standard.clone(),
+                from: rfc3339(since, timezone),
+                to: until.map(|until| rfc3339(until, timezone)),
+            })
+            .collect()
+    }
+}
+
+/// Of several devices. What is down while any of them is goes by all of the time; the others are a mean, each over its own time.
+fn together(class: &str, devices: &[Watched<'_>], time: &Stretches) -> Durations {
     if class == DOWN_WITH_ANY {
-        let outages: Vec<&Outages> = devices.iter().map(|(_, outages)| outages).collect();
+        let outages: Vec<&Outages> = devices.iter().map(|watched| &watched.outages).collect();
         return Outages::of_any(&outages).durations(time);
     }
-    let durations: Vec<_> = devices
-        .iter()
-        .map(|(_, outages)| outages.durations(time))
-        .collect();
+    let durations: Vec<_> = devices.iter().map(|watched| watched.durations(time)).collect();
     Durations::mean(&durations)
 }
 
@@ -207,21 +255,6 @@ fn days(period: Period, timezone: &TimeZone, now: Timestamp) -> Vec<(String, Str
         }
     }
     days
-}
-
-fn outage_list(spans: &[&ConditionSpan], timezone: &TimeZone) -> Vec<OutageView> {
-    let mut active: Vec<_> = spans
-        .iter()
-        .filter(|span| span.kind == SpanKind::Active)
-        .collect();
-    active.sort_by_key(|span| span.since);
-    let shown = active.into_iter().take(MOST_OUTAGES).map(|span| OutageView {
-        rule: span.about.rule.clone(),
-        standard: span.about.standard.clone(),
-        from: rfc3339(span.since, timezone),
-        to: span.until.map(|until| rfc3339(until, timezone)),
-    });
-    shown.collect()
 }
 
 fn hours(duration: SignedDuration) -> f64 {
@@ -262,7 +295,7 @@ mod tests {
         let month = "2026-11".parse().unwrap();
         let (from, _) = Period::bounds(month, &site.timezone);
         let seen = seen(&spans, Stretches::one(from, at(86_400)));
-        let found = subsystems(&site, &Targets::bundled(), &seen, month, at(86_400));
+        let found = subsystems(&site, &Targets::of(&site.standard), &seen, month, at(86_400));
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].verdict, Some("missed"));
         assert_eq!(found[0].durations.unavailable_hours, 3.0);
@@ -277,7 +310,7 @@ mod tests {
         let site = site();
         let found = subsystems(
             &site,
-            &Targets::bundled(),
+            &Targets::of(&site.standard),
             &seen(&[], Stretches::default()),
             "2026-10".parse().unwrap(),
             at(0),

@@ -1,30 +1,17 @@
-//! How much of the time each class must work, and what it is called: from the bundled service standard.
+//! How much of the time each class must work, and what it is called: from the service standard and what the site changes of it.
 
 use std::collections::BTreeMap;
 
+use model::{AvailabilityTarget, Standard};
 use serde::Deserialize;
 
 use crate::view::TextView;
 
-/// What is asked of a class.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Target {
-    /// In percent of the time.
-    pub target_percent: f64,
-    /// The sentence of the published standard that it comes from.
-    pub quote: String,
-}
-
 /// Targets and names by class.
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
-    availability: BTreeMap<String, Target>,
+    availability: BTreeMap<String, AvailabilityTarget>,
     names: BTreeMap<String, TextView>,
-}
-
-#[derive(Deserialize)]
-struct AvailabilityFile {
-    availability: BTreeMap<String, Target>,
 }
 
 #[derive(Deserialize)]
@@ -44,18 +31,15 @@ struct NameEntry {
 }
 
 impl Targets {
-    /// Those of the bundled standard; a test keeps its files readable.
-    pub fn bundled() -> Self {
+    /// Those of a site's standard. Names are the bundled ones; a test keeps their file readable.
+    pub fn of(standard: &Standard) -> Self {
         let files = model::bundled_standard();
-        let text = |path: &str| {
-            let file = files.iter().find(|file| file.path == path);
-            file.map(|file| file.text.as_str()).unwrap_or_default()
-        };
-        let availability = toml::from_str::<AvailabilityFile>(text("availability.toml"));
-        let classes = toml::from_str::<ClassesFile>(text("classes.toml"));
+        let file = files.iter().find(|file| file.path == "classes.toml");
+        let text = file.map(|file| file.text.as_str()).unwrap_or_default();
+        let classes = toml::from_str::<ClassesFile>(text);
         let names = classes.map(|file| file.classes).unwrap_or_default().into_iter();
         Self {
-            availability: availability.map(|file| file.availability).unwrap_or_default(),
+            availability: standard.availability.clone(),
             names: names
                 .map(|(class, ClassEntry { name })| {
                     let NameEntry { zh, en } = name;
@@ -66,7 +50,7 @@ impl Targets {
     }
 
     /// What is asked of a class; `None`: to be in working order, without a number.
-    pub fn of(&self, class: &str) -> Option<&Target> {
+    pub fn target(&self, class: &str) -> Option<&AvailabilityTarget> {
         self.availability.get(class)
     }
 
@@ -86,12 +70,18 @@ mod tests {
 
     #[test]
     fn fire_water_must_work_all_of_the_time_and_lighting_ninety_nine_percent() {
-        let targets = Targets::bundled();
-        let percent = |class| targets.of(class).map(|target| target.target_percent);
+        let targets = Targets::of(&crate::test_site::one_fire_main().standard);
+        let percent = |class| targets.target(class).map(|target| target.target_percent);
         assert_eq!(percent("fire_water"), Some(100.0));
-        assert_eq!(targets.of("fire_water").unwrap().quote, "消防供水 100%正常运作");
+        assert_eq!(
+            targets.target("fire_water").unwrap().quote,
+            "消防供水 100%正常运作"
+        );
         assert_eq!(percent("lighting"), Some(99.0));
-        assert_eq!(targets.of("lighting").unwrap().quote, "小区路面保证99%正常照明");
+        assert_eq!(
+            targets.target("lighting").unwrap().quote,
+            "小区路面保证99%正常照明"
+        );
         for class in [
             "water_supply",
             "drainage",

@@ -9,7 +9,6 @@ use super::journal_rows::LeftRows;
 use super::records::RecordsReader;
 use crate::desk::ticket_digest;
 use crate::journal::{Break, Entry, Follower, Hash, Head, Record};
-use crate::tickets::Attachment;
 
 /// So many tickets are compared at once.
 const TICKETS_AT_ONCE: usize = 1_000;
@@ -21,10 +20,21 @@ pub struct Verified {
     pub head: Head,
     /// How many tickets are as their last records left them.
     pub tickets: u64,
-    /// The files that were attached to them, by ticket.
-    pub attachments: Vec<(String, Attachment)>,
+    /// The files that belong to tickets and devices.
+    pub files: Vec<KeptFile>,
     /// Which record had the head that was kept elsewhere.
     pub kept_at: Option<u64>,
+}
+
+/// A file that a ticket or a device's record names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFile {
+    /// The ticket, or the device.
+    pub of: String,
+    /// What it is called.
+    pub name: String,
+    /// Of its bytes.
+    pub sha256: String,
 }
 
 /// Why the journal could not be shown to be whole.
@@ -129,12 +139,13 @@ impl RecordsReader {
         })?;
         followed?;
         let (head, kept_at) = follower.end()?;
-        let (tickets, attachments) = self.compare(left_as)?;
+        let (tickets, mut files) = self.compare(left_as)?;
         left_rows.compare(&self.database)??;
+        files.extend(self.documents()?);
         Ok(Verified {
             head,
             tickets,
-            attachments,
+            files,
             kept_at,
         })
     }
@@ -143,9 +154,9 @@ impl RecordsReader {
     fn compare(
         &self,
         mut left_as: HashMap<String, (u64, String)>,
-    ) -> Result<(u64, Vec<(String, Attachment)>), VerifyError> {
+    ) -> Result<(u64, Vec<KeptFile>), VerifyError> {
         let mut count = 0;
-        let mut attachments = Vec::new();
+        let mut kept = Vec::new();
         let mut before = None;
         loop {
             let page = self.tickets(before, TICKETS_AT_ONCE)?;
@@ -163,11 +174,15 @@ impl RecordsReader {
                 }
                 count += 1;
                 let files = ticket.attachments.into_iter();
-                attachments.extend(files.map(|file| (ticket.id.clone(), file)));
+                kept.extend(files.map(|file| KeptFile {
+                    of: ticket.id.clone(),
+                    name: file.name,
+                    sha256: file.sha256,
+                }));
             }
         }
         match left_as.into_iter().min_by_key(|(_, (number, _))| *number) {
-            None => Ok((count, attachments)),
+            None => Ok((count, kept)),
             Some((ticket, (number, _))) => Err(Break::TicketGone { ticket, number }.into()),
         }
     }

@@ -7,8 +7,10 @@ use serde_json::json;
 
 use super::StoreError;
 use super::database::{nanoseconds, timestamp};
+use super::journal::KeptFile;
 use super::journal_rows::{CONFIRMATION, DEVICE_ENTRY, HANDOVER, append_row};
 use super::records::{Records, RecordsReader};
+use crate::device_record::DOCUMENT;
 use crate::handover::{Handover, Written, id_of};
 use crate::journal::Entry;
 use crate::view::rfc3339;
@@ -165,6 +167,28 @@ impl RecordsReader {
             Ok(entry)
         };
         rows.into_iter().map(read).collect()
+    }
+
+    /// The documents in devices' records.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(super) fn documents(&self) -> Result<Vec<KeptFile>, StoreError> {
+        self.database.run(|connection| {
+            connection
+                .prepare(
+                    "SELECT device, json_extract(body, '$.name'), json_extract(body, '$.sha256') FROM device_entries
+                     WHERE kind = ?1",
+                )?
+                .query_map([DOCUMENT], |row| {
+                    Ok(KeptFile {
+                        of: row.get(0)?,
+                        name: row.get(1)?,
+                        sha256: row.get(2)?,
+                    })
+                })?
+                .collect()
+        })
     }
 
     fn handover_of(&self, row: HandoverRow, timezone: &TimeZone) -> Result<Handover, StoreError> {

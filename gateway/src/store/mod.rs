@@ -10,6 +10,7 @@ mod journal_rows;
 #[cfg(test)]
 mod journal_tests;
 mod log;
+mod meters;
 mod outbox;
 mod records;
 mod sight;
@@ -18,7 +19,7 @@ pub use database::{StoreError, is_spoiled};
 pub use history::{
     Again, Bound, Grain, HistoryReader, HistoryWriter, Piece, Recorded, Summary, Trend, Wanted,
 };
-pub use journal::{Verified, VerifyError};
+pub use journal::{KeptFile, Verified, VerifyError};
 pub use log::DeviceEntry;
 pub use outbox::{Body, OutboxReader, OutboxWriter, Pending, Recovered};
 pub use records::{Kept, PendingNotice, Records, RecordsReader};

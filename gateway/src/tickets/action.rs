@@ -1,4 +1,4 @@
-//! What people do to a ticket: what each action needs, what it changes, and why it may be refused.
+//! What people do to a ticket: what each action needs and what it changes; `refusal` says why not.
 
 use jiff::Timestamp;
 use model::{Deadlines, Severity};
@@ -6,10 +6,11 @@ use model::{Deadlines, Severity};
 use super::attachment::Attachment;
 use super::clock::{Clock, ClockKind, StoppedBy};
 use super::fault::Witness;
+use super::refusal::Refusal;
 use super::ticket::{Said, Step, Ticket, TicketState, Told, promises};
 
 /// The most files that a ticket can have.
-const MOST_ATTACHMENTS: usize = 100;
+pub(super) const MOST_ATTACHMENTS: usize = 100;
 
 /// The row that anything may be raised to.
 const URGENT: &str = "urgent-repair";
@@ -91,64 +92,6 @@ impl Action {
             Self::Comment => "comment",
         }
     }
-}
-
-/// Why an action is not allowed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The ticket's state does not allow it.
-    #[error("a ticket that is {} cannot be {action}", state.name())]
-    State {
-        /// The state.
-        state: TicketState,
-        /// What was wanted.
-        action: &'static str,
-    },
-    /// The telemetry does not show that it works again.
-    #[error("the alarm's condition is {condition}: say it with a reason, which is kept")]
-    NotClear {
-        /// `active` or `unknown`.
-        condition: &'static str,
-    },
-    /// There is no running resolve clock to pause.
-    #[error(
-        "only a resolve clock that runs waits for parts, and never planned work's: this ticket ({standard}) has none"
-    )]
-    NothingToPause {
-        /// The row.
-        standard: String,
-    },
-    /// The standard does not raise from that row to that one.
-    #[error(
-        "a ticket of {from} is not raised to {to}: lighting to lighting-complex, or anything but planned work to urgent-repair"
-    )]
-    NotRaised {
-        /// The ticket's row.
-        from: String,
-        /// The wanted one.
-        to: String,
-    },
-    /// Planned work is done only with its evidence.
-    #[error("planned work is closed with its evidence: {missing}")]
-    NoEvidence {
-        /// What is missing.
-        missing: String,
-    },
-    /// Planned work has no such item on its checklist.
-    #[error("the ticket's checklist has no item {item}")]
-    NoItem {
-        /// The wanted item, from 1.
-        item: usize,
-    },
-    /// Its fault has another ticket by now.
-    #[error("its fault has a newer ticket, {newer}: take that one up, a fault has one ticket at a time")]
-    Superseded {
-        /// The fault's newest ticket.
-        newer: String,
-    },
-    /// The ticket has all the files that it can have.
-    #[error("a ticket holds at most {MOST_ATTACHMENTS} files")]
-    TooManyFiles,
 }
 
 impl Ticket {

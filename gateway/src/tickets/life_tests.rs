@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use model::{Deadlines, Severity, Target, Text};
 
 use super::WorkCalendar;
-use super::action::{Action, Refusal};
+use super::action::Action;
 use super::clock::{ClockKind, ClockState, StoppedBy};
 use super::fault::{ComesBack, Witness};
+use super::refusal::Refusal;
 use super::ticket::{GATEWAY, Opening, Origin, Said, Ticket, TicketState, Told};
 
 fn at(seconds: i64) -> Timestamp {

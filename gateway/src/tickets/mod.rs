@@ -17,16 +17,18 @@ mod life_tests;
 mod planned;
 #[cfg(test)]
 mod reference_tests;
+mod refusal;
 mod run;
 #[cfg(test)]
 mod standard_tests;
 mod ticket;
 
-pub use action::{Action, Refusal};
+pub use action::Action;
 pub use attachment::Attachment;
 pub use book::{TicketBook, year_of};
 pub use calendar::WorkCalendar;
 pub use clock::{Clock, ClockEvent, ClockKind, ClockStand, ClockState, StoppedBy};
 pub use fault::{ComesBack, NormalStretch, Witness};
-pub use planned::{Item, PLANNED, Run, due_runs, row as planned_row};
+pub use planned::{Item, PLANNED, Run, due_runs, next_due, row as planned_row};
+pub use refusal::Refusal;
 pub use ticket::{GATEWAY, Opening, Origin, Said, Step, Ticket, TicketState, Told};

@@ -40,20 +40,20 @@ pub struct Item {
 
 impl Run {
     /// What is missing before it can be closed, in both languages; none when nothing is.
-    pub fn missing(&self, attachments: &[Attachment]) -> Option<String> {
+    pub fn missing(&self, attachments: &[Attachment]) -> Option<Text> {
         let unticked = self.checklist.iter().position(|item| item.done.is_none());
         if let Some(index) = unticked {
-            let item = self.checklist.get(index).map_or("", |item| item.text.en.as_str());
-            return Some(format!(
-                "item {} of the checklist is not ticked ({item})",
-                index + 1
+            let (number, item) = (index + 1, self.checklist.get(index)?);
+            return Some(Text::new(
+                format!("检查表第 {number} 项未勾选（{}）", item.text.zh),
+                format!("item {number} of the checklist is not ticked ({})", item.text.en),
             ));
         }
         let no_file = attachments.is_empty();
         no_file.then(|| {
-            format!(
-                "no file is attached ({} · {})",
-                self.evidence.en, self.evidence.zh
+            Text::new(
+                format!("没有附件（{}）", self.evidence.zh),
+                format!("no file is attached ({})", self.evidence.en),
             )
         })
     }
@@ -77,6 +77,13 @@ pub fn due_runs(work: &PlannedWork, seen_to: Date, today: Date) -> Vec<Run> {
         .chain(coming)
         .map(|(due, missed)| run(work, due, missed))
         .collect()
+}
+
+/// The first run of a plan that is due today or later; none once it reaches past the calendar's end.
+pub fn next_due(work: &PlannedWork, today: Date) -> Option<Date> {
+    (0..MOST_RUNS)
+        .map_while(|count| work.first_due.checked_add(work.every.times(count)).ok())
+        .find(|due| *due >= today)
 }
 
 /// The row that a run's ticket has.
@@ -143,6 +150,14 @@ mod tests {
     }
 
     #[test]
+    fn the_next_run_is_todays_or_the_one_after() {
+        let work = work(Every::Month, date(2026, 12, 10), 7);
+        assert_eq!(next_due(&work, date(2026, 1, 1)), Some(date(2026, 12, 10)));
+        assert_eq!(next_due(&work, date(2026, 12, 10)), Some(date(2026, 12, 10)));
+        assert_eq!(next_due(&work, date(2026, 12, 11)), Some(date(2027, 1, 10)));
+    }
+
+    #[test]
     fn runs_that_went_by_without_a_ticket_are_made_up_once_and_counted() {
         let work = work(Every::Day, date(2026, 11, 1), 0);
         let after_five_days = due_days(&work, date(2026, 11, 20), date(2026, 11, 25));
@@ -169,9 +184,9 @@ mod tests {
             date(2026, 11, 1),
         )
         .remove(0);
-        assert!(run.missing(&[]).unwrap().contains("item 1"));
+        assert!(run.missing(&[]).unwrap().en.contains("item 1"));
         run.checklist[0].done = Some((Timestamp::UNIX_EPOCH, "Li".into()));
-        assert!(run.missing(&[]).unwrap().contains("检测报告"));
+        assert!(run.missing(&[]).unwrap().zh.contains("检测报告"));
         let file = Attachment {
             sha256: "0".repeat(64),
             name: "report.pdf".into(),

@@ -26,7 +26,10 @@ pub(super) fn targets(table: &Table<'_>, known: Option<&Known<'_>>) -> BTreeMap<
         if let Some(known) = known.filter(|known| !known.classes.contains(class.value)) {
             let near = suggestion(class.value, known.classes.iter().copied());
             let class_name = shown(class.value);
-            table.fault(class.spot, format!("no profile has the class `{class_name}`{near}"));
+            table.fault(
+                class.spot,
+                format!("no profile has the class `{class_name}`{near}"),
+            );
         }
         let target = table.table(class.value, |row| target(row, base)).flatten();
         targets.extend(target.map(|target| (class.value.to_owned(), target)));

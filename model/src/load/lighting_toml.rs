@@ -45,7 +45,11 @@ pub(super) fn schedule(table: &Table<'_>) -> Option<LightingSchedule> {
     let (from, to_spot) = (placed(from?.value)?, to.as_ref()?.spot);
     let to = placed(to?.value)?;
     if from == to {
-        table.fault_of("to", to_spot, "it is the same moment as `from`: lamps would be lit all day or never");
+        table.fault_of(
+            "to",
+            to_spot,
+            "it is the same moment as `from`: lamps would be lit all day or never",
+        );
         return None;
     }
     Some(LightingSchedule { from, to })

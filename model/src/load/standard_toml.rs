@@ -35,9 +35,7 @@ pub(super) fn read_bundled(files: &[BundledFile]) -> (Standard, Vec<Fault>) {
             }),
             availability_toml::FILE => {
                 read_document(&file.path, &file.text, &Overrides::default(), |root| {
-                    let targets = root.table("availability", |table| {
-                        availability_toml::targets(table, None)
-                    });
+                    let targets = root.table("availability", |table| availability_toml::targets(table, None));
                     standard.availability = targets.unwrap_or_default();
                     // Said for people alone: what has no number must be in working order.
                     root.table("working_order", |table| {

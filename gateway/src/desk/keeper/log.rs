@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use model::Text;
 use tracing::info;
 
 use super::Keeper;
-use crate::desk::command::{Answer, Denied};
+use crate::desk::command::Answer;
+use crate::desk::denied::Denied;
 use crate::handover::{Handover, OpenWork, Written, number_of};
 use crate::store::{DeviceEntry, StoreError};
+
+const ALREADY_CONFIRMED: (&str, &str) = ("该交接班已确认", "the handover is confirmed already");
 
 impl Keeper {
     /// The leaving shift writes a handover; what is open is filled in.
@@ -45,15 +49,16 @@ impl Keeper {
     ) -> Result<Answer, Denied> {
         let number = number_of(id).ok_or_else(|| unknown(id))?;
         let handover = self.handover(number)?;
-        let refused = |reason: &str| Denied::Handover {
-            reason: reason.to_owned(),
+        let refused = |zh: &str, en: &str| Denied::Handover {
+            reason: Text::new(zh, en),
             handover: Box::new(handover.clone()),
         };
         if handover.confirmed_by.is_some() {
-            return Err(refused("the handover is confirmed already"));
+            return Err(refused(ALREADY_CONFIRMED.0, ALREADY_CONFIRMED.1));
         }
         if handover.by == by {
             return Err(refused(
+                "交接班由接班人确认，不能由交班人自己确认",
                 "the coming shift confirms a handover, not the one who wrote it",
             ));
         }
@@ -63,7 +68,7 @@ impl Keeper {
             .confirm_handover(number, &by, now)
             .map_err(not_stored)?;
         if !confirmed {
-            return Err(refused("the handover is confirmed already"));
+            return Err(refused(ALREADY_CONFIRMED.0, ALREADY_CONFIRMED.1));
         }
         info!(id, by, "a handover is confirmed");
         self.handover(number)

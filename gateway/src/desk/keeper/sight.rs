@@ -7,6 +7,7 @@ use tracing::warn;
 
 use super::Keeper;
 use crate::alarms::{ConditionOf, Conditions, ConditionsDraft};
+use crate::desk::commanded::commanded_conditions;
 use crate::desk::draft::{Change, alarm_id};
 use crate::store::StoreError;
 
@@ -57,7 +58,8 @@ impl Keeper {
     /// Begins a run: every condition is unknown until it is read.
     pub(super) fn begin_sight(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let mut conditions = Conditions::default();
-        for (alarm, about) in counted_conditions(&self.desk.site, &self.desk.rules) {
+        let of_rules = counted_conditions(&self.desk.site, &self.desk.rules);
+        for (alarm, about) in of_rules.into_iter().chain(commanded_conditions(&self.desk.site)) {
             conditions.keep(alarm, about);
         }
         let alarms = &self.state.alarms;

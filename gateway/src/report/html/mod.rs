@@ -2,6 +2,7 @@
 
 mod chart;
 mod lists;
+mod meters;
 mod tables;
 
 use super::{Period, Report, Subsystem};
@@ -25,6 +26,7 @@ pub fn html(report: &Report) -> String {
         lists::missed(report),
         lists::paused(report),
         lists::on_word(report),
+        meters::meters(report),
         tables::repairs(report),
         tables::worst(report),
         tables::behind(report),

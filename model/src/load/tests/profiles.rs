@@ -426,7 +426,11 @@ fn how_a_message_is_read() {
 #[test]
 fn a_point_that_is_a_meter_says_what_it_counts() {
     let loading = load(
-        &changed("profiles/pump.toml", "scale = 0.001\n", "scale = 0.1\nmeter = \"water\"\n"),
+        &changed(
+            "profiles/pump.toml",
+            "scale = 0.001\n",
+            "scale = 0.1\nmeter = \"water\"\n",
+        ),
         [],
     );
     assert_eq!(told(&loading), Vec::<String>::new());

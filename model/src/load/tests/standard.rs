@@ -138,7 +138,12 @@ fn a_site_asks_for_more_or_less_of_a_class_and_for_a_number_where_the_standard_h
     let targets = &loading.site.standard.availability;
     let percent = |class: &str| targets.get(class).map(|target| target.target_percent);
     assert_eq!(
-        [percent("fire_water"), percent("lighting"), percent("elevator"), percent("power")],
+        [
+            percent("fire_water"),
+            percent("lighting"),
+            percent("elevator"),
+            percent("power")
+        ],
         [Some(100.0), Some(98.0), Some(99.5), None]
     );
     assert_eq!(targets["lighting"].quote, "小区路面保证99%正常照明");
@@ -165,7 +170,10 @@ fn a_site_says_when_its_lamps_should_be_lit_by_the_sun_or_by_the_clock() {
         loading.site.standard.lighting.unwrap()
     };
     let clock = schedule("[lighting]\nfrom = \"18:30\"\nto = \"06:00\"\n");
-    assert_eq!(clock.from, crate::LightingMoment::Clock(jiff::civil::time(18, 30, 0, 0)));
+    assert_eq!(
+        clock.from,
+        crate::LightingMoment::Clock(jiff::civil::time(18, 30, 0, 0))
+    );
     let sun = schedule(
         "[lighting]\nfrom = \"sunset-10m\"\nto = \"sunrise\"\nlatitude = 31.23\nlongitude = 121.47\n",
     );
@@ -199,6 +207,8 @@ fn a_site_says_when_its_lamps_should_be_lit_by_the_sun_or_by_the_clock() {
         FILE,
         "",
         "[lighting]\nfrom = \"18:00\"\nto = \"18:00\"\n",
-        &["standard.toml:3:6: `lighting.to`: it is the same moment as `from`: lamps would be lit all day or never"],
+        &[
+            "standard.toml:3:6: `lighting.to`: it is the same moment as `from`: lamps would be lit all day or never",
+        ],
     );
 }
