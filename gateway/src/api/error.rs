@@ -9,8 +9,9 @@ use serde_json::{Map, Value as Json, json};
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
-    detail: String,
-    chinese: Option<String>,
+    // Boxed, since a problem is the rare half of every answer.
+    detail: Box<str>,
+    chinese: Option<Box<str>>,
     more: Map<String, Json>,
 }
 
@@ -19,7 +20,7 @@ impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             status,
-            detail: detail.into(),
+            detail: detail.into().into_boxed_str(),
             chinese: None,
             more: Map::new(),
         }
@@ -43,7 +44,7 @@ impl Problem {
 
     /// With the same sentence in Chinese.
     pub fn in_chinese(mut self, detail: impl Into<String>) -> Self {
-        self.chinese = Some(detail.into());
+        self.chinese = Some(detail.into().into_boxed_str());
         self
     }
 
@@ -61,9 +62,10 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let chinese = self
-            .chinese
-            .unwrap_or_else(|| format!("{}（{}）", status_in_chinese(self.status), self.detail));
+        let chinese = self.chinese.map_or_else(
+            || format!("{}（{}）", status_in_chinese(self.status), self.detail),
+            String::from,
+        );
         let mut body = json!({
             "type": "about:blank",
             "title": self.status.canonical_reason().unwrap_or("Error"),
