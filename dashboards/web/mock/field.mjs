@@ -34,15 +34,16 @@ export function link(device, isSilent, seconds) {
   };
 }
 
-export function connections(devices) {
-  const names = [...new Set([...devices].map((device) => device.connection))];
+export function connections(all) {
+  const devices = [...all];
+  const names = [...new Set(devices.map((device) => device.connection))];
   return names.map((name, i) => {
     const isBroker = name.includes('mqtt') || name.includes('broker');
     return {
       name,
       url: isBroker ? 'mqtt://127.0.0.1:1883' : `modbus+tcp://192.168.1.${20 + i}:502`,
       state: i === 2 ? 'down' : 'up',
-      devices: [...devices].filter((device) => device.connection === name).length,
+      devices: devices.filter((device) => device.connection === name).length,
       reconnects: i === 2 ? 37 : 0,
       messages: isBroker ? 48_112 : 0,
       messages_dropped: 0,

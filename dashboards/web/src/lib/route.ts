@@ -77,6 +77,8 @@ export const toTicket = (id: string): string => `#/tickets/${encodeURIComponent(
 export const toHandover = (id: string): string => `#/handovers/${encodeURIComponent(id)}`;
 export const toClass = (name: string): string => `#/devices?class=${encodeURIComponent(name)}`;
 
+export const toConnection = (name: string): string => `#/devices?connection=${encodeURIComponent(name)}`;
+
 /** The report of "2026-11" or "2026-Q4"; `behind` names the figure whose records are wanted. */
 export function toReport(period: string, behind?: string): string {
   const query = new URLSearchParams({ period, ...(behind !== undefined && { behind }) });

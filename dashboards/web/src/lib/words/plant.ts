@@ -93,6 +93,7 @@ export const plant = {
   compare: { zh: '对点', en: 'Compare' },
   compare_again: { zh: '重新对点', en: 'Compare again' },
   differs: { zh: '相差 {n}', en: 'differs by {n}' },
+  differs_plain: { zh: '不一致', en: 'differs' },
   agrees: { zh: '一致', en: 'agrees' },
 
   link_more: { zh: '自网关启动以来', en: 'Since the gateway started' },
@@ -113,7 +114,7 @@ export const plant = {
   plan: { zh: '读取计划', en: 'Reading plan' },
   plan_words: {
     zh: '一次完整轮询发 {n} 个请求,读 {points} 个点位。',
-    en: 'A whole poll is {n} requests for {points} points.',
+    en: 'A whole poll is {n} request(s) for {points} points.',
   },
   plan_none: { zh: '设备自己发消息,不需要读取计划。', en: 'The device sends by itself: nothing is asked.' },
   table: { zh: '区', en: 'Table' },
@@ -153,5 +154,4 @@ export const plant = {
     zh: '在 gateway.toml 的 [connections] 里加上线路,再启动网关。',
     en: 'Add lines to [connections] in gateway.toml and start the gateway again.',
   },
-  its_devices: { zh: '它的设备', en: 'Its devices' },
 } as const satisfies Record<string, Text>;
