@@ -5,7 +5,7 @@ use std::fmt;
 use model::Batch;
 use tokio::sync::mpsc;
 
-use crate::meters::Tally;
+use crate::meters::Dropped;
 
 /// A batch on its way to the gateway.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl PollIntake {
 
     /// Hands a batch on if there is room, else drops it and counts its good samples: a poll is never late because of
     /// anything downstream.
-    pub(crate) fn offer(&mut self, batch: Batch, dropped: &Tally) {
+    pub(crate) fn offer(&mut self, batch: Batch, dropped: &Dropped) {
         let Err(refused) = self.intake.try_send(Delivery { batch, receipt: None }) else {
             self.told_full = false;
             return;

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{ConnectionIndex, Dense, DeviceIndex, RegisterTable, Site, Unit};
+use model::{ConnectionIndex, Dense, Device, DeviceIndex, RegisterTable, Site, Unit};
 use tokio::sync::Notify;
 
+use crate::exposition::{self, Family};
+use crate::latencies::{Percentiles, percentiles};
 use crate::memory;
-use crate::meters::{ConnectionMeters, DeviceMeters, Percentiles};
+use crate::meters::{ConnectionMeters, DeviceMeters};
 use crate::modbus::learnt::Learnt;
+use crate::modbus::plan::book::{PlanBook, Plans};
 use crate::modbus::plan::plan;
 
 /// The drivers of a site as others see them; cheap to look at while they run.
@@ -16,6 +19,7 @@ pub struct Field {
     site: Arc<Site>,
     devices: Dense<DeviceIndex, FieldDevice>,
     connections: Dense<ConnectionIndex, Arc<ConnectionMeters>>,
+    plans: PlanBook,
     /// Where what is learnt is kept across restarts.
     path: Option<PathBuf>,
     learnt_more: Notify,
@@ -80,7 +84,7 @@ pub struct ConnectionStats {
 impl Field {
     /// The field of a site, of which nothing is known yet; what is learnt is forgotten when the gateway ends.
     ///
-    /// The recorder of metrics has to be installed before, since every counter is registered here.
+    /// The recorder of metrics has to be installed before, since what is counted with it is registered here.
     pub fn new(site: Arc<Site>) -> Self {
         Self {
             devices: Dense::new(
@@ -92,10 +96,11 @@ impl Field {
             connections: Dense::new(
                 site.connections
                     .values()
-                    .map(|connection| Arc::new(ConnectionMeters::new(&connection.name)))
+                    .map(|_| Arc::new(ConnectionMeters::new()))
                     .collect(),
             ),
             site,
+            plans: PlanBook::default(),
             path: None,
             learnt_more: Notify::new(),
         }
@@ -130,7 +135,7 @@ impl Field {
             refusals: meters.refusals.count(),
             malformed: meters.malformed.count(),
             dropped: meters.dropped.count(),
-            latency: meters.latency.percentiles(),
+            latency: percentiles([&meters.latency].into_iter()),
             requests: requests
                 .iter()
                 .map(|read| Request {
@@ -152,8 +157,54 @@ impl Field {
             reconnects: meters.reconnects.count(),
             messages: meters.messages.count(),
             messages_dropped: meters.messages_dropped.count(),
-            latency: meters.percentiles(),
+            latency: percentiles(
+                self.site
+                    .devices
+                    .iter()
+                    .filter(|(_, device)| device.connection == index)
+                    .filter_map(|(device, _)| Some(&self.devices.get(device)?.meters.latency)),
+            ),
         })
+    }
+
+    /// What is counted of devices and connections, in Prometheus' text format: to be read together with the recorder's own.
+    pub fn metrics(&self) -> String {
+        let of_devices: [Family<DeviceMeters>; 5] = [
+            Family::counter("facility_polls_total", |device| device.polls.count()),
+            Family::counter("facility_polls_late_total", |device| device.late.count()),
+            Family::counter("facility_poll_timeouts_total", |device| device.timeouts.count()),
+            Family::counter("facility_refusals_total", |device| device.refusals.count()),
+            Family::counter("facility_malformed_total", |device| device.malformed.count()),
+        ];
+        let of_connections: [Family<ConnectionMeters>; 4] = [
+            Family::gauge("facility_connection_up", |link| u64::from(link.is_up())),
+            Family::counter("facility_reconnects_total", |link| link.reconnects.count()),
+            Family::counter("facility_messages_total", |link| link.messages.count()),
+            Family::counter("facility_messages_dropped_total", |link| {
+                link.messages_dropped.count()
+            }),
+        ];
+        let devices = self.site.devices.values().map(|device| device.id.as_str());
+        let devices = devices.zip(self.devices.values().map(|kept| kept.meters.as_ref()));
+        let connections = self
+            .site
+            .connections
+            .values()
+            .map(|connection| connection.name.as_str());
+        let connections = connections.zip(self.connections.values().map(Arc::as_ref));
+        let mut out = String::new();
+        exposition::write(&mut out, &of_devices, "device", devices);
+        exposition::write(&mut out, &of_connections, "connection", connections);
+        out
+    }
+
+    /// How a device is polled: as all of its profile, or if it has shown something of itself, in its own way.
+    pub(crate) fn plans(&self, device: &Device, learnt: &Learnt) -> Arc<Plans> {
+        if learnt.is_empty() {
+            self.plans.of(&device.profile)
+        } else {
+            Arc::new(Plans::new(Arc::clone(&device.profile), learnt.clone()))
+        }
     }
 
     /// The site.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use model::{DataType, Order, Point, RegisterTable, TransactionIds};
 
-use crate::modbus::crc_frames::{self, Arrived, crc};
-use crate::modbus::frames::{Expected, frame_length};
+use crate::modbus::link::question::Question;
+use crate::modbus::link::sum_frames::sum;
+use crate::modbus::link::{header_frames, sum_frames};
 use crate::modbus::{decode, plan};
 use crate::mqtt::payload::Payload;
 use crate::mqtt::sparkplug::node::{About, Node};
@@ -72,43 +73,54 @@ fn feed(seed: u64, right: &[u8], mut decoder: impl FnMut(&[u8])) {
     }
 }
 
-#[test]
-fn frames_with_a_header_break_nothing() {
-    let expected = Expected::after(&[1, 2, 0, 0, 0, 6, 5, 3, 0, 0, 0, 2]).unwrap();
-    feed(1, &[1, 2, 0, 0, 0, 7, 5, 3, 4, 0, 1, 0, 2], |bytes| {
-        if let Ok(Some(length)) = frame_length(bytes) {
-            assert!(length <= 260);
-        }
-        for ids in [TransactionIds::Strict, TransactionIds::Ignore] {
-            expected.judge(bytes, ids);
-        }
-    });
-}
-
-#[test]
-fn frames_with_a_check_sum_break_nothing_and_a_wrong_sum_is_never_an_answer() {
+fn question() -> Question {
     let read = plan::Read {
         table: RegisterTable::Holding,
         first: 0,
         count: 2,
         slots: Vec::new(),
     };
-    let (_, expected) = crc_frames::request(5, &read).unwrap();
+    Question::new(5, &read).unwrap()
+}
+
+#[test]
+fn frames_with_a_header_break_nothing_and_a_wrong_id_is_never_an_answer() {
+    feed(1, &[1, 2, 0, 0, 0, 7, 5, 3, 4, 0, 1, 0, 2], |bytes| {
+        for ids in [TransactionIds::Strict, TransactionIds::Ignore] {
+            let mut rest = bytes;
+            while let Ok((done, said)) = header_frames::find(rest, &question(), 0x0102, ids) {
+                let has_id = rest[..done].windows(2).any(|id| id == [1, 2]);
+                assert!(
+                    said.is_none() || has_id || ids == TransactionIds::Ignore,
+                    "{bytes:x?}"
+                );
+                rest = &rest[done..];
+                if said.is_none() {
+                    assert!(rest.len() < 260);
+                    break;
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn frames_with_a_check_sum_break_nothing_and_a_wrong_sum_is_never_an_answer() {
     let mut right = vec![5, 3, 4, 0, 1, 0, 2];
-    right.extend(crc(&right).to_le_bytes());
+    right.extend(sum(&right).to_le_bytes());
     feed(2, &right, |bytes| {
-        let mut arrived = bytes.to_vec();
-        while let found @ (Arrived::Answer(_) | Arrived::Refused(_) | Arrived::Malformed) =
-            expected.find(&mut arrived)
-        {
+        let mut rest = bytes;
+        while let (done, Some(said)) = sum_frames::find(rest, &question()) {
+            rest = &rest[done..];
             let has_whole = |length: usize| {
                 bytes
                     .windows(length)
-                    .any(|frame| frame[0] == 5 && crc(frame) == 0)
+                    .any(|frame| frame[0] == 5 && sum(frame) == 0)
             };
-            assert!((5..=bytes.len()).any(has_whole), "{found:?} in {bytes:x?}");
+            assert!((5..=bytes.len()).any(has_whole), "{said:?} in {bytes:x?}");
         }
-        assert!(arrived.len() <= 256);
+        let (done, _) = sum_frames::find(rest, &question());
+        assert!(rest.len() - done < 256);
     });
 }
 

@@ -1,13 +1,9 @@
 //! Modbus: asks each device behind a connection in turn. `schedule` says who is due, `plan` what to ask, `decode` what it means.
 
-pub(crate) mod checked_stream;
-pub(crate) mod client;
-pub(crate) mod crc_client;
-pub(crate) mod crc_frames;
 pub(crate) mod decode;
-pub(crate) mod frames;
 mod healing;
 pub(crate) mod learnt;
+pub(crate) mod link;
 pub(crate) mod plan;
 pub(crate) mod poll;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::crc_frames::crc;
+use super::link::sum_frames::sum;
 
 /// What the server does about a request.
 pub(crate) enum Deed {
@@ -67,7 +67,7 @@ impl Request {
         if self.framing == Framing::Crc {
             let mut frame = vec![self.unit];
             frame.extend(pdu);
-            frame.extend(crc(&frame).to_le_bytes());
+            frame.extend(sum(&frame).to_le_bytes());
             return frame;
         }
         let length = (pdu.len() as u16 + 1).to_be_bytes();
@@ -233,7 +233,7 @@ async fn next_request(
     if framing == Framing::Crc {
         let mut bytes = [0; 8];
         stream.read_exact(&mut bytes).await.ok()?;
-        assert_eq!(crc(&bytes), 0, "a request with a right check sum");
+        assert_eq!(sum(&bytes), 0, "a request with a right check sum");
         return Some(Request::of_crc(bytes, number(requests)));
     }
     let mut bytes = [0; 12];

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Connection, Link, TransactionIds};
+use tokio_modbus::ExceptionCode;
 
-use super::client::{Answer, Client, ReadError};
+use super::link::{Answer, OpenLink, ReadError};
 use super::plan::Read;
 use super::transport;
 use crate::backoff::Backoff;
-use crate::clock::SteadyClock;
+use crate::clock::{SteadyClock, Timer};
 use crate::health::LinkState;
 use crate::meters::ConnectionMeters;
 
@@ -20,9 +21,6 @@ const LONGEST_REDIAL: Duration = Duration::from_secs(10);
 /// So many requests in a row without an answer from anybody, and a link that had worked is doubted.
 const TIMEOUTS_UNTIL_DOUBT: u32 = 3;
 
-/// Exceptions 05 and 06 (Modbus Application Protocol 7): it is at work on something, and will answer when it has done.
-const ACKNOWLEDGE: u8 = 5;
-const BUSY: u8 = 6;
 /// How long a device that is busy is left alone at first; then twice as long each time.
 const FIRST_REST: Duration = Duration::from_millis(20);
 
@@ -42,6 +40,26 @@ impl Busy {
     }
 }
 
+/// What a refusal's code says of what is to be done.
+enum Refusal {
+    /// It is at work on something, and will answer when it has done.
+    Busy,
+    /// The gateway before the unit cannot reach it: the unit's fault, not the link's.
+    Unreachable,
+    /// It does not do what was asked.
+    Plain,
+}
+
+impl Refusal {
+    fn of(code: u8) -> Self {
+        match ExceptionCode::new(code) {
+            ExceptionCode::Acknowledge | ExceptionCode::ServerDeviceBusy => Self::Busy,
+            ExceptionCode::GatewayPathUnavailable | ExceptionCode::GatewayTargetDevice => Self::Unreachable,
+            _ => Self::Plain,
+        }
+    }
+}
+
 /// Why a request brought no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -58,12 +76,12 @@ pub(crate) enum Failure {
 }
 
 /// The way to the units of one connection.
-pub(crate) struct Wire {
-    connection: Connection,
+pub(crate) struct Wire<'site> {
+    connection: &'site Connection,
     /// The rest between two requests.
     pause: Duration,
-    clock: SteadyClock,
-    link: Option<Client>,
+    timer: Timer,
+    link: Option<OpenLink>,
     /// Whether the link has brought an answer since it was dialled.
     proven: bool,
     /// Requests given up since an answer came from any unit.
@@ -76,16 +94,20 @@ pub(crate) struct Wire {
     meters: Arc<ConnectionMeters>,
 }
 
-impl Wire {
+impl<'site> Wire<'site> {
     /// A wire that isn't connected yet; the first request dials.
-    pub(crate) fn new(connection: &Connection, clock: SteadyClock, meters: Arc<ConnectionMeters>) -> Self {
+    pub(crate) fn new(
+        connection: &'site Connection,
+        clock: SteadyClock,
+        meters: Arc<ConnectionMeters>,
+    ) -> Self {
         let seed = connection.name.bytes().fold(0, |seed: u64, byte| {
             seed.wrapping_mul(31).wrapping_add(u64::from(byte))
         });
         Self {
-            connection: connection.clone(),
+            connection,
             pause: least_pause(connection),
-            clock,
+            timer: Timer::new(clock),
             link: None,
             proven: false,
             timeouts_in_a_row: 0,
@@ -95,6 +117,16 @@ impl Wire {
             last_request_ended: None,
             meters,
         }
+    }
+
+    /// How long the drivers have run.
+    pub(crate) fn now(&self) -> Duration {
+        self.timer.now()
+    }
+
+    /// Waits until then, if it has not passed.
+    pub(crate) async fn rests_until(&mut self, moment: Duration) {
+        self.timer.reaches(moment).await;
     }
 
     /// Asks a unit, after at least `pause` since the last request. A link that had worked and is found broken is dialled again at
@@ -118,29 +150,31 @@ impl Wire {
             self.drop_link();
         }
         loop {
-            if self.link.is_none() && !self.redial.may_try(self.clock.now()) {
+            if self.link.is_none() && !self.redial.may_try(self.timer.now()) {
                 return Err(Failure::Down);
             }
             let had_worked = self.link.is_some() && self.proven;
             match self.ask_once(unit, read, ids, pause).await {
                 Ok(answer) => return Ok(answer),
                 Err(ReadError::Timeout) => return Err(self.timed_out()),
-                Err(ReadError::Refused(code @ (0x0a | 0x0b))) => {
-                    tracing::debug!(
-                        connection = self.connection.name,
-                        unit,
-                        code,
-                        "the gateway cannot reach the unit"
-                    );
-                    return Err(Failure::Unreachable);
-                }
-                Err(ReadError::Refused(code @ (ACKNOWLEDGE | BUSY))) => {
-                    let Some(rest) = busy.rest(self.connection.timeout) else {
-                        return Err(Failure::Refused(code));
-                    };
-                    tokio::time::sleep(rest).await;
-                }
-                Err(ReadError::Refused(code)) => return Err(Failure::Refused(code)),
+                Err(ReadError::Refused(code)) => match Refusal::of(code) {
+                    Refusal::Unreachable => {
+                        tracing::debug!(
+                            connection = self.connection.name,
+                            unit,
+                            code,
+                            "the gateway cannot reach the unit"
+                        );
+                        return Err(Failure::Unreachable);
+                    }
+                    Refusal::Busy => {
+                        let Some(rest) = busy.rest(self.connection.timeout) else {
+                            return Err(Failure::Refused(code));
+                        };
+                        self.timer.reaches(self.timer.now() + rest).await;
+                    }
+                    Refusal::Plain => return Err(Failure::Refused(code)),
+                },
                 Err(ReadError::Malformed) => return Err(Failure::Malformed),
                 Err(ReadError::Lost(error)) => {
                     self.drop_link();
@@ -160,28 +194,35 @@ impl Wire {
         ids: TransactionIds,
         pause: Duration,
     ) -> Result<Answer, ReadError> {
-        let link = match self.link.take() {
-            Some(link) => link,
-            None => self.dial().await?,
-        };
-        let link = self.link.insert(link);
+        if self.link.is_none() {
+            // On the heap, since it is long and seldom: what a task may need at once is kept for as long as the task runs.
+            self.link = Some(Box::pin(self.dial()).await?);
+        }
         let pause = self.pause.max(pause);
         if let Some(ended) = self.last_request_ended.filter(|_| !pause.is_zero()) {
-            self.clock.reaches(ended + pause).await;
+            self.timer.reaches(ended + pause).await;
         }
-        let answer = link.read(unit, read, ids, self.connection.timeout).await;
-        self.last_request_ended = Some(self.clock.now());
+        let Some(link) = &mut self.link else {
+            return Err(ReadError::Lost(io::ErrorKind::NotConnected.into()));
+        };
+        let answer = link
+            .read(&mut self.timer, unit, read, ids, self.connection.timeout)
+            .await;
+        if !pause.is_zero() {
+            self.last_request_ended = Some(self.timer.now());
+        }
         if !matches!(answer, Err(ReadError::Lost(_) | ReadError::Timeout)) {
             self.heard();
         }
         answer
     }
 
-    async fn dial(&mut self) -> Result<Client, ReadError> {
-        let link = transport::dial(&self.connection).await.map_err(ReadError::Lost)?;
+    async fn dial(&mut self) -> Result<OpenLink, ReadError> {
+        let link = transport::dial(self.connection).await.map_err(ReadError::Lost)?;
         self.proven = false;
         if !self.connection.pause_after_connect.is_zero() {
-            tokio::time::sleep(self.connection.pause_after_connect).await;
+            let settled = self.timer.now() + self.connection.pause_after_connect;
+            self.timer.reaches(settled).await;
         }
         self.meters.set_up(true);
         if self.ever_up {
@@ -235,7 +276,7 @@ impl Wire {
     }
 
     fn went_down(&mut self, error: &io::Error) {
-        self.redial.failed(self.clock.now());
+        self.redial.failed(self.timer.now());
         if self.told != Some(LinkState::Down) {
             self.told = Some(LinkState::Down);
             let next = "it is dialled again, ever more seldom, up to every 10 s";

@@ -16,7 +16,7 @@ use super::payload::Payload;
 use super::silence::Silence;
 use super::sparkplug::nodes::{Nodes, Readings};
 use super::sparkplug::payload::rebirth;
-use crate::clock::{BatchTimes, SteadyClock};
+use crate::clock::{BatchTimes, SteadyClock, Timer};
 use crate::delivery::{Delivery, PollIntake, Receipt};
 use crate::field::Field;
 use crate::health::{Condition, Health};
@@ -115,9 +115,9 @@ impl<'site> Listener<'site> {
 
     /// Goes on until `stop` is cancelled.
     pub(crate) async fn go_on(&mut self, mut arrivals: mpsc::Receiver<Arrival>, stop: CancellationToken) {
+        let mut timer = Timer::new(self.clock);
         loop {
             let next_look = self.silence.next_look().unwrap_or(Duration::MAX);
-            let clock = self.clock;
             tokio::select! {
                 () = stop.cancelled() => return,
                 arrival = arrivals.recv() => {
@@ -127,7 +127,7 @@ impl<'site> Listener<'site> {
                         () = self.take(arrival) => {}
                     }
                 }
-                () = clock.reaches(next_look) => self.tell_silence(),
+                () = timer.reaches(next_look) => self.tell_silence(),
             }
         }
     }

@@ -23,6 +23,6 @@ pub async fn ready() -> &'static str {
 pub async fn metrics(Extract(shared): State) -> impl IntoResponse {
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        shared.metrics.render(),
+        shared.metrics.render() + shared.field.metrics().as_str(),
     )
 }

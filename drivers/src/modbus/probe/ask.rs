@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use model::{Connection, Link, MqttVersion, RegisterTable, TransactionIds};
 
-use super::super::client::{Answer, Client, ReadError};
+use super::super::link::{Answer, OpenLink, ReadError};
 use super::super::plan::Read;
 use super::super::transport;
+use crate::clock::{SteadyClock, Timer};
 
 /// Registers and bits that are asked for at once: few enough for devices that take little.
 const BLOCK: u16 = 32;
@@ -91,7 +92,8 @@ pub async fn probe(asked: &Asked) -> Result<Found, ProbeError> {
     let mut probe = Probe {
         connection: connection(asked),
         asked,
-        client: None,
+        link: None,
+        timer: Timer::new(SteadyClock::begin()),
         found: Found::default(),
         silences: 0,
         has_heard: false,
@@ -123,7 +125,8 @@ fn connection(asked: &Asked) -> Connection {
 struct Probe<'asked> {
     asked: &'asked Asked,
     connection: Connection,
-    client: Option<Client>,
+    link: Option<OpenLink>,
+    timer: Timer,
     found: Found,
     silences: usize,
     has_heard: bool,
@@ -172,16 +175,17 @@ impl Probe<'_> {
 
     /// What a block brought, or the code of its refusal; `None` when nothing came.
     async fn ask(&mut self, block: &Read) -> Result<Option<Result<Vec<u16>, u8>>, ProbeError> {
-        let mut client = match self.client.take() {
-            Some(client) if !client.could_mistake(self.asked.unit, TransactionIds::Strict) => client,
+        let (unit, ids) = (self.asked.unit, TransactionIds::Strict);
+        let mut link = match self.link.take() {
+            Some(link) if !link.could_mistake(unit, ids) => link,
             _ => self.dial().await?,
         };
         self.found.requests += 1;
-        tokio::time::sleep(self.asked.pause).await;
-        let read = client.read(self.asked.unit, block, TransactionIds::Strict, self.asked.timeout);
+        self.timer.reaches(self.timer.now() + self.asked.pause).await;
+        let read = link.read(&mut self.timer, unit, block, ids, self.asked.timeout);
         let read = read.await;
         if !matches!(read, Err(ReadError::Lost(_))) {
-            self.client = Some(client);
+            self.link = Some(link);
         }
         match read {
             Ok(answer) => {
@@ -200,7 +204,7 @@ impl Probe<'_> {
         }
     }
 
-    async fn dial(&self) -> Result<Client, ProbeError> {
+    async fn dial(&self) -> Result<OpenLink, ProbeError> {
         let dialled = transport::dial(&self.connection).await;
         dialled.map_err(|source| ProbeError::Unreachable {
             link: self.asked.link.clone(),

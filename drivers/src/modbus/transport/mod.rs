@@ -12,14 +12,14 @@ use model::{Connection, Link};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::client::Client;
+use super::link::OpenLink;
 
 /// Dials a connection's link.
 ///
 /// # Errors
 /// Nobody listens there, the name is unknown, nothing is heard within the connection's timeout, the port is not there or not
 /// ours, or the other side is not whom its certificate should say.
-pub(crate) async fn dial(connection: &Connection) -> io::Result<Client> {
+pub(crate) async fn dial(connection: &Connection) -> io::Result<OpenLink> {
     match &connection.link {
         Link::ModbusTcp { host, port } => tcp::dial(host, *port, connection.timeout).await,
         Link::ModbusTls { host, port } => {

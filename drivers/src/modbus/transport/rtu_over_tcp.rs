@@ -3,8 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::super::client::Client;
-use super::super::crc_client::{AfterTimeout, CrcClient};
+use super::super::link::{Frames, OpenLink};
 use super::connect;
 
 /// The silence that ends what a serial server may still have under way.
@@ -14,7 +13,7 @@ const GAP: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// Nobody listens there, the name is unknown, or nothing is heard `within` that time.
-pub(super) async fn dial(host: &str, port: u16, within: Duration) -> io::Result<Client> {
+pub(super) async fn dial(host: &str, port: u16, within: Duration) -> io::Result<OpenLink> {
     let stream = connect(host, port, within).await?;
-    Ok(Client::Crc(CrcClient::new(stream, AfterTimeout::Redial, GAP)))
+    Ok(OpenLink::new(stream, Frames::SumOnSocket { gap: GAP }))
 }

@@ -1,13 +1,15 @@
 //! A serial line: Modbus RTU on the port itself.
 
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use model::{Parity, SerialLine};
-use tokio_serial::{DataBits, FlowControl, SerialPortBuilderExt, StopBits};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_serial::{DataBits, FlowControl, SerialPortBuilderExt, SerialStream, StopBits};
 
-use super::super::client::Client;
-use super::super::crc_client::{AfterTimeout, CrcClient};
+use super::super::link::{Frames, OpenLink};
 
 /// From this rate on the silences are fixed (Modbus over Serial Line 2.5.1.1).
 const FAST_BAUD: u32 = 19_200;
@@ -26,7 +28,7 @@ pub(crate) fn gap(line: &SerialLine) -> Duration {
 ///
 /// # Errors
 /// There is no such port, or it is somebody else's.
-pub(super) fn open(line: &SerialLine) -> io::Result<Client> {
+pub(super) fn open(line: &SerialLine) -> io::Result<OpenLink> {
     let parity = match line.parity {
         Parity::None => tokio_serial::Parity::None,
         Parity::Even => tokio_serial::Parity::Even,
@@ -43,11 +45,39 @@ pub(super) fn open(line: &SerialLine) -> io::Result<Client> {
         .stop_bits(stop_bits)
         .flow_control(FlowControl::None)
         .open_native_async()?;
-    Ok(Client::Crc(CrcClient::new(
-        port,
-        AfterTimeout::WaitItOut,
-        gap(line),
-    )))
+    let frames = Frames::SumOnLine {
+        gap: gap(line),
+        byte: line.character(),
+    };
+    Ok(OpenLink::new(Port(port), frames))
+}
+
+/// A port whose bytes go when the line takes them. Its own flush would hold up the whole thread, and every other line with it, until
+/// the last bit is out.
+struct Port(SerialStream);
+
+impl AsyncRead for Port {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(task, into)
+    }
+}
+
+impl AsyncWrite for Port {
+    fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(task, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 #[cfg(test)]

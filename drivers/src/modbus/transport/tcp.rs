@@ -3,14 +3,14 @@
 use std::io;
 use std::time::Duration;
 
-use super::super::client::{Client, HeaderClient};
+use super::super::link::{Frames, OpenLink};
 use super::connect;
 
 /// Dials.
 ///
 /// # Errors
 /// Nobody listens there, the name is unknown, or nothing is heard `within` that time.
-pub(super) async fn dial(host: &str, port: u16, within: Duration) -> io::Result<Client> {
+pub(super) async fn dial(host: &str, port: u16, within: Duration) -> io::Result<OpenLink> {
     let stream = connect(host, port, within).await?;
-    Ok(Client::Header(HeaderClient::new(stream)))
+    Ok(OpenLink::new(stream, Frames::Header))
 }

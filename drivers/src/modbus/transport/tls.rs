@@ -7,7 +7,7 @@ use std::time::Duration;
 use model::Tls;
 use tokio_rustls::TlsConnector;
 
-use super::super::client::{Client, HeaderClient};
+use super::super::link::{Frames, OpenLink};
 use super::{connect, in_time};
 use crate::tls;
 
@@ -15,11 +15,11 @@ use crate::tls;
 ///
 /// # Errors
 /// Nobody listens there, nothing is heard in time, a certificate can't be read, or the other side's is not to be trusted.
-pub(super) async fn dial(host: &str, port: u16, within: Duration, tls: Option<&Tls>) -> io::Result<Client> {
+pub(super) async fn dial(host: &str, port: u16, within: Duration, tls: Option<&Tls>) -> io::Result<OpenLink> {
     let config = tls::client(&tls.cloned().unwrap_or_default()).map_err(io::Error::other)?;
     let name = tls::server_name(host).map_err(io::Error::other)?;
     let stream = connect(host, port, within).await?;
     let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
     let stream = in_time(within * 3, handshake).await?;
-    Ok(Client::Header(HeaderClient::new(stream)))
+    Ok(OpenLink::new(stream, Frames::Header))
 }

@@ -1,13 +1,14 @@
 //! The fewest reads that bring all the points that are due: registers that stand together or near are read together.
 
-use model::{Address, ModbusLimits, Point, RegisterTable};
+pub(crate) mod book;
+mod parting;
+mod span;
+
+use model::{ModbusLimits, Point, RegisterTable};
 
 use super::learnt::{Learnt, Stretch, Tried};
-
-/// Reading this many registers that nobody asked for costs less than one more request.
-const REGISTER_GAP: u32 = 16;
-/// The same for coils and discrete inputs.
-const BIT_GAP: u32 = 64;
+pub(crate) use parting::part;
+use span::{Bounds, Span, begin, grow, holds};
 
 /// One request, and where in its answer the points stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,46 +73,6 @@ impl Read {
     }
 }
 
-/// A read in two parts; `None` when all its points overlap. It is parted at its widest gap, since what stands there is
-/// nobody's wish, and else in the middle.
-pub(crate) fn part(read: &Read) -> Option<(Read, Read)> {
-    let mut slots = read.slots.clone();
-    slots.sort_by_key(|slot| (slot.offset, slot.length));
-    let mut end = slots.first()?.end();
-    let mut best: Option<((usize, usize), usize, usize)> = None;
-    for (position, slot) in slots.iter().enumerate().skip(1) {
-        if slot.offset >= end {
-            let off_middle = slot.offset.abs_diff(usize::from(read.count) / 2);
-            let worth = (slot.offset - end, usize::MAX - off_middle);
-            if best.is_none_or(|(worst, _, _)| worth > worst) {
-                best = Some((worth, position, end));
-            }
-        }
-        end = end.max(slot.end());
-    }
-    let (_, position, left_end) = best?;
-    let mut right = slots.split_off(position);
-    let at = right.first()?.offset;
-    for slot in &mut right {
-        slot.offset -= at;
-    }
-    let part = |first: usize, count: usize, slots| Read {
-        table: read.table,
-        first: read.first.saturating_add(narrow(first as u32)),
-        count: narrow(count as u32),
-        slots,
-    };
-    Some((part(0, left_end, slots), part(at, end - at, right)))
-}
-
-/// What one point takes of a table.
-struct Span {
-    table: RegisterTable,
-    first: u32,
-    end: u32,
-    point: usize,
-}
-
 /// Plans the reads of the points that `is_due` names. A point that is not due comes along where it stands wholly inside a read that
 /// is made anyway: what the device has answered is never thrown away.
 ///
@@ -127,8 +88,8 @@ pub(crate) fn plan(
     let mut spans: Vec<Span> = points
         .iter()
         .enumerate()
-        .filter_map(|(position, point)| span(point, position))
-        .filter(|span| is_readable(span, limits))
+        .filter_map(|(position, point)| Span::of(point, position))
+        .filter(|span| span.is_readable(limits))
         .collect();
     let refused: Vec<(usize, u8)> = spans
         .iter()
@@ -186,178 +147,12 @@ pub(crate) fn plan(
     Plan { due, reads, refused }
 }
 
-impl Span {
-    fn stretch(&self) -> Stretch {
-        Stretch {
-            table: self.table,
-            first: narrow(self.first),
-            count: narrow(self.end - self.first),
-        }
-    }
-}
-
-/// How far a read may grow: by what the profile says, and by what the device has shown.
-struct Bounds<'device> {
-    limits: &'device ModbusLimits,
-    learnt: &'device Learnt,
-}
-
-impl Bounds<'_> {
-    /// Whether the read may grow to take the span, which begins no earlier than the read.
-    fn let_grow(&self, read: &Read, span: &Span) -> bool {
-        let end = end_of(read);
-        let gap = if span.table.is_bits() {
-            BIT_GAP
-        } else {
-            REGISTER_GAP
-        };
-        let allowed = narrow(longest(span.table, self.limits));
-        let most = u32::from(self.learnt.length(span.table).most(allowed));
-        read.table == span.table
-            && span.first <= end + gap
-            && span.end.max(end) - u32::from(read.first) <= most
-            && !touches_skipped(span.table, end, span.first, self.limits)
-            && !self.learnt.parts(span.table, read.first, span.first)
-            && !self.learnt.is_refused_within(span.table, end, span.first)
-    }
-}
-
-fn span(point: &Point, position: usize) -> Option<Span> {
-    let Address::Register { table, number } = point.address else {
-        return None;
-    };
-    let first = u32::from(number);
-    let end = first + u32::from(point.data_type.registers());
-    Some(Span {
-        table,
-        first,
-        end,
-        point: position,
-    })
-}
-
-fn longest(table: RegisterTable, limits: &ModbusLimits) -> u32 {
-    u32::from(if table.is_bits() {
-        limits.max_bits
-    } else {
-        limits.max_registers
-    })
-}
-
-fn is_readable(span: &Span, limits: &ModbusLimits) -> bool {
-    let length = span.end - span.first;
-    length >= 1
-        && length <= longest(span.table, limits)
-        && span.end <= 0x1_0000
-        && !touches_skipped(span.table, span.first, span.end, limits)
-}
-
-/// Whether any register from `first` up to but without `end` is one that must never be read.
-pub(crate) fn touches_skipped(table: RegisterTable, first: u32, end: u32, limits: &ModbusLimits) -> bool {
-    limits.skip.iter().any(|skipped| {
-        skipped.table == table && u32::from(skipped.first) < end && first <= u32::from(skipped.last)
-    })
-}
-
-fn end_of(read: &Read) -> u32 {
-    u32::from(read.first) + u32::from(read.count)
-}
-
-/// Whether the span stands wholly inside the read.
-fn holds(read: &Read, span: &Span) -> bool {
-    read.table == span.table && u32::from(read.first) <= span.first && span.end <= end_of(read)
-}
-
-fn begin(span: &Span) -> Read {
-    let mut read = Read {
-        table: span.table,
-        first: narrow(span.first),
-        count: 0,
-        slots: Vec::new(),
-    };
-    grow(&mut read, span);
-    read
-}
-
-fn grow(read: &mut Read, span: &Span) {
-    read.count = narrow(end_of(read).max(span.end) - u32::from(read.first));
-}
-
-/// Every number here is at most a read's bound or a register's number, so it fits.
-fn narrow(number: u32) -> u16 {
-    u16::try_from(number).unwrap_or(u16::MAX)
-}
-
-/// The plans of one device, worked out once for each set of points that can be due together.
-#[derive(Debug)]
-pub(crate) struct Plans {
-    /// The profile's different `every`, ascending.
-    every: Vec<u32>,
-    known: Vec<(Vec<u32>, Plan)>,
-}
-
-/// How many plans a device keeps. A profile has two or three different `every`; one with very many has plans worked out anew.
-const PLANS_KEPT: usize = 16;
-
-impl Plans {
-    /// The plans for a profile's points.
-    pub(crate) fn new(points: &[Point]) -> Self {
-        let mut every: Vec<u32> = points.iter().map(|point| point.every.max(1)).collect();
-        every.sort_unstable();
-        every.dedup();
-        Self {
-            every,
-            known: Vec::new(),
-        }
-    }
-
-    /// Something new was learnt of the device: everything is planned anew.
-    pub(crate) fn forget(&mut self) {
-        self.known.clear();
-    }
-
-    /// The plan of the `number`-th poll, from 0: a point with `every = n` is due at each n-th.
-    pub(crate) fn of_poll(
-        &mut self,
-        number: u64,
-        points: &[Point],
-        limits: &ModbusLimits,
-        learnt: &Learnt,
-    ) -> &Plan {
-        let due_now = |every: &u32| number.is_multiple_of(u64::from((*every).max(1)));
-        let found = self
-            .known
-            .iter()
-            .position(|(known, _)| known.iter().eq(self.every.iter().filter(|every| due_now(every))));
-        let position = found.unwrap_or_else(|| {
-            if self.known.len() >= PLANS_KEPT {
-                self.known.clear();
-            }
-            let plan = plan(points, limits, learnt, |point| due_now(&point.every));
-            self.known.push((
-                self.every
-                    .iter()
-                    .copied()
-                    .filter(|every| due_now(every))
-                    .collect(),
-                plan,
-            ));
-            self.known.len() - 1
-        });
-        static NOTHING: Plan = Plan {
-            due: Vec::new(),
-            reads: Vec::new(),
-            refused: Vec::new(),
-        };
-        self.known.get(position).map_or(&NOTHING, |(_, plan)| plan)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::span::{REGISTER_GAP, end_of, touches_skipped};
     use super::*;
     use crate::test_site::point_at;
-    use model::{DataType, SkippedRegisters};
+    use model::{Address, DataType, SkippedRegisters};
     use proptest::prelude::*;
 
     const HOLDING: RegisterTable = RegisterTable::Holding;
@@ -441,44 +236,6 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_slow_point_is_read_at_every_nth_poll_only() {
-        let mut slow = point_at(HOLDING, 1, DataType::U16);
-        slow.every = 3;
-        let points = [point_at(HOLDING, 0, DataType::U16), slow];
-        let mut plans = Plans::new(&points);
-        let due: Vec<_> = (0..7)
-            .map(|poll| {
-                plans
-                    .of_poll(poll, &points, &limits(125, &[]), &Learnt::default())
-                    .due
-                    .len()
-            })
-            .collect();
-        assert_eq!(due, [2, 1, 1, 2, 1, 1, 2]);
-        assert_eq!(plans.known.len(), 2);
-    }
-
-    #[test]
-    fn a_slow_point_comes_along_where_it_stands_inside_a_read_that_is_made_anyway() {
-        let mut slow = point_at(HOLDING, 1, DataType::U16);
-        slow.every = 3;
-        let points = [
-            point_at(HOLDING, 0, DataType::U16),
-            slow,
-            point_at(HOLDING, 2, DataType::U16),
-        ];
-        let mut plans = Plans::new(&points);
-        let plan = plans.of_poll(1, &points, &limits(125, &[]), &Learnt::default());
-        assert_eq!((plan.due.as_slice(), plan.reads.len()), (&[0, 1, 2][..], 1));
-        let slots: Vec<_> = plan.reads[0]
-            .slots
-            .iter()
-            .map(|slot| (slot.point, slot.offset, slot.sample))
-            .collect();
-        assert_eq!(slots, [(0, 0, 0), (1, 1, 1), (2, 2, 2)]);
-    }
-
     fn any_point() -> impl Strategy<Value = Point> {
         let table = prop::sample::select(vec![RegisterTable::Coil, RegisterTable::Input, HOLDING]);
         let kind = prop::sample::select(vec![
@@ -560,7 +317,7 @@ mod tests {
                 }
             }
             for (position, point) in points.iter().enumerate() {
-                let readable = is_readable(&span(point, position).unwrap(), &limits);
+                let readable = Span::of(point, position).unwrap().is_readable(&limits);
                 prop_assert_eq!(seen[position], usize::from(readable));
             }
         }

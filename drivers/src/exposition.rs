@@ -1,0 +1,82 @@
+//! The counts of all devices and connections in Prometheus' text format, written when somebody reads them.
+
+use std::fmt::{Display, Write as _};
+
+/// One name, and what it says of each device or connection.
+pub(crate) struct Family<Counted> {
+    name: &'static str,
+    kind: &'static str,
+    of: fn(&Counted) -> u64,
+}
+
+impl<Counted> Family<Counted> {
+    /// What only rises.
+    pub(crate) fn counter(name: &'static str, of: fn(&Counted) -> u64) -> Self {
+        let kind = "counter";
+        Self { name, kind, of }
+    }
+
+    /// What rises and falls.
+    pub(crate) fn gauge(name: &'static str, of: fn(&Counted) -> u64) -> Self {
+        let kind = "gauge";
+        Self { name, kind, of }
+    }
+}
+
+/// Writes families of those that are counted, each under `label` with its name.
+pub(crate) fn write<'field, Counted: 'field>(
+    out: &mut String,
+    families: &[Family<Counted>],
+    label: &str,
+    counted: impl Iterator<Item = (&'field str, &'field Counted)> + Clone,
+) {
+    for Family { name, kind, of } in families {
+        line(out, format_args!("# TYPE {name} {kind}"));
+        for (who, counts) in counted.clone() {
+            line(
+                out,
+                format_args!("{name}{{{label}=\"{}\"}} {}", Escaped(who), of(counts)),
+            );
+        }
+    }
+}
+
+fn line(out: &mut String, text: impl Display) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "{text}");
+}
+
+/// A label's value: a backslash, a quote or the end of a line would end it.
+struct Escaped<'text>(&'text str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for letter in self.0.chars() {
+            match letter {
+                '\\' => formatter.write_str("\\\\")?,
+                '"' => formatter.write_str("\\\"")?,
+                '\n' => formatter.write_str("\\n")?,
+                letter => formatter.write_char(letter)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_count_has_a_line_under_its_name_and_no_name_can_break_it() {
+        let counts = [("pump-1", 3_u64), ("a\"b\\c\nd", 4)];
+        let families = [Family::counter("facility_polls_total", |count: &u64| *count)];
+        let mut out = String::new();
+        let counted = counts.iter().map(|(who, count)| (*who, count));
+        write(&mut out, &families, "device", counted);
+        let expected = "# TYPE facility_polls_total counter\n\
+                        facility_polls_total{device=\"pump-1\"} 3\n\
+                        facility_polls_total{device=\"a\\\"b\\\\c\\nd\"} 4\n";
+        assert_eq!(out, expected);
+    }
+}

@@ -1,0 +1,114 @@
+//! Asks one device all that its plan says, and in parts what it refuses.
+
+use model::{Device, Missing};
+use tokio_modbus::ExceptionCode;
+
+use super::super::healing::Healing;
+use super::super::plan::{Plan, Read};
+use super::super::wire::{Failure, Wire};
+use super::outcome::Outcome;
+use crate::health::Condition;
+use crate::meters::DeviceMeters;
+
+/// What one poll of a device needs.
+pub(super) struct Asking<'poll, 'site> {
+    pub(super) wire: &'poll mut Wire<'site>,
+    pub(super) device: &'poll Device,
+    pub(super) unit: u8,
+    pub(super) meters: &'poll DeviceMeters,
+    pub(super) healing: &'poll mut Healing,
+}
+
+impl Asking<'_, '_> {
+    /// Asks all that the plan says, until the first request that the unit leaves unanswered.
+    pub(super) async fn ask_all(&mut self, plan: &Plan) -> Outcome {
+        let mut outcome = Outcome::silence(self.device, plan);
+        outcome.condition = Condition::Answering;
+        for (sample, code) in &plan.refused {
+            outcome.miss_sample(*sample, Missing::Refused(*code));
+        }
+        for read in &plan.reads {
+            if !self.ask_whole(read, &mut outcome).await {
+                return outcome;
+            }
+        }
+        self.healing.answered_all();
+        if let Some(read) = self.healing.next_retry() {
+            // What comes of it is only learnt from: the point's sample is that of its refusal until the next poll.
+            let mut aside = Outcome::nothing();
+            self.ask(&read, &mut aside).await;
+        }
+        outcome
+    }
+
+    /// Asks for a block, and for its parts when it is refused; whether the unit is still there to be asked.
+    async fn ask_whole(&mut self, read: &Read, outcome: &mut Outcome) -> bool {
+        let Some(refused) = self.ask(read, outcome).await else {
+            return false;
+        };
+        let mut pieces = Vec::new();
+        if refused {
+            self.healing.part(read, &mut pieces);
+        }
+        while let Some(piece) = pieces.pop() {
+            let Some(refused) = self.ask(&piece, outcome).await else {
+                return false;
+            };
+            if refused {
+                self.healing.part(&piece, &mut pieces);
+            }
+        }
+        true
+    }
+
+    /// Asks once: whether the registers themselves were refused; `None` when the unit is not there to be asked.
+    async fn ask(&mut self, read: &Read, outcome: &mut Outcome) -> Option<bool> {
+        let (ids, pause) = (
+            self.device.profile.modbus.transaction_ids,
+            self.healing.learnt.pause,
+        );
+        match self.wire.ask(self.unit, read, ids, pause).await {
+            Ok(answer) => {
+                outcome.heard = true;
+                self.healing.tried(read, None);
+                let arrived = self.wire.now();
+                outcome.take(&answer, read, &self.device.profile.points);
+                outcome.decoding += self.wire.now().saturating_sub(arrived);
+                return Some(false);
+            }
+            Err(Failure::Silent) => {
+                self.meters.timeouts.increment(1);
+                self.healing.fell_silent();
+            }
+            Err(Failure::Unreachable) => self.meters.refusals.increment(1),
+            Err(Failure::Down) => {
+                outcome.connected = false;
+                return None;
+            }
+            Err(Failure::Refused(code)) => {
+                self.meters.refusals.increment(1);
+                outcome.heard = true;
+                outcome.condition = Condition::Refusing(code);
+                outcome.miss(read, Missing::Refused(code));
+                // No such registers, or not so many of them at once.
+                let is_about_registers = matches!(
+                    ExceptionCode::new(code),
+                    ExceptionCode::IllegalDataAddress | ExceptionCode::IllegalDataValue
+                );
+                if is_about_registers {
+                    self.healing.tried(read, Some(code));
+                }
+                return Some(is_about_registers);
+            }
+            Err(Failure::Malformed) => {
+                self.meters.malformed.increment(1);
+                outcome.heard = true;
+                outcome.condition = Condition::Malformed;
+                outcome.miss(read, Missing::Malformed);
+                return Some(false);
+            }
+        }
+        outcome.condition = Condition::Silent;
+        None
+    }
+}

@@ -1,0 +1,134 @@
+//! What one poll brought: a sample for each point that was due, and what it says of the device.
+
+use std::time::Duration;
+
+use model::{Device, Missing, Point, Reading, Sample};
+
+use super::super::decode;
+use super::super::link::Answer;
+use super::super::plan::{Plan, Read};
+use crate::backoff::Backoff;
+use crate::health::Condition;
+
+/// What one poll brought.
+pub(super) struct Outcome {
+    /// One for each point that was due.
+    pub(super) samples: Vec<Sample>,
+    pub(super) condition: Condition,
+    /// Whether the device said anything at all.
+    pub(super) heard: bool,
+    /// Whether the connection is there.
+    pub(super) connected: bool,
+    /// How long it took to read what was answered.
+    pub(super) decoding: Duration,
+}
+
+impl Outcome {
+    /// Of a poll that nobody answers: silence is a sample, too.
+    pub(super) fn silence(device: &Device, plan: &Plan) -> Self {
+        let silent = |point: &usize| Sample {
+            point: device.point_id(*point),
+            reading: Reading::Missing(Missing::NoAnswer),
+        };
+        Self {
+            samples: plan.due.iter().map(silent).collect(),
+            ..Self::nothing()
+        }
+    }
+
+    /// Of a request for nobody's points.
+    pub(super) fn nothing() -> Self {
+        Self {
+            samples: Vec::new(),
+            condition: Condition::Silent,
+            heard: false,
+            connected: true,
+            decoding: Duration::ZERO,
+        }
+    }
+
+    /// A read was answered.
+    pub(super) fn take(&mut self, answer: &Answer, read: &Read, points: &[Point]) {
+        for slot in &read.slots {
+            let (Some(point), Some(sample)) = (points.get(slot.point), self.samples.get_mut(slot.sample))
+            else {
+                continue;
+            };
+            sample.reading = match answer {
+                Answer::Bits(bits) => bits.get(slot.offset).map(|bit| decode::bit(point, *bit)),
+                Answer::Registers(words) => {
+                    let words = words.get(slot.offset..slot.offset + slot.length);
+                    words.map(|words| decode::registers(point, words))
+                }
+            }
+            .unwrap_or(Reading::Missing(Missing::Malformed));
+        }
+    }
+
+    /// A read brought something else than values.
+    pub(super) fn miss(&mut self, read: &Read, missing: Missing) {
+        for slot in &read.slots {
+            self.miss_sample(slot.sample, missing);
+        }
+    }
+
+    /// A sample is missing.
+    pub(super) fn miss_sample(&mut self, sample: usize, missing: Missing) {
+        if let Some(sample) = self.samples.get_mut(sample) {
+            sample.reading = Reading::Missing(missing);
+        }
+    }
+
+    /// What it means for the unit's back-off. A connection that is down says nothing of the units behind it.
+    pub(super) fn weigh(&self, backoff: &mut Backoff, may_need_rest: bool, began: Duration) {
+        if self.condition == Condition::Silent && self.connected {
+            if self.heard && may_need_rest {
+                // It is no dead unit: it may have to be asked more slowly, which is found out in a few polls.
+                backoff.succeeded();
+            }
+            // From the poll's beginning: after a first silence the very next poll is to be a real one.
+            backoff.failed(began);
+        } else if self.heard {
+            backoff.succeeded();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weighed(outcome: Outcome, may_need_rest: bool) -> u32 {
+        let second = Duration::from_secs(1);
+        let mut backoff = Backoff::new(second, second, 1);
+        backoff.failed(Duration::ZERO);
+        backoff.failed(Duration::ZERO);
+        outcome.weigh(&mut backoff, may_need_rest, second);
+        backoff.failures()
+    }
+
+    #[test]
+    fn only_a_unit_s_own_silence_counts_against_it() {
+        let silent = Outcome::nothing;
+        assert_eq!(weighed(silent(), true), 3);
+        let answered = Outcome {
+            condition: Condition::Answering,
+            heard: true,
+            ..silent()
+        };
+        assert_eq!(weighed(answered, true), 0);
+        let down = Outcome {
+            connected: false,
+            ..silent()
+        };
+        assert_eq!(weighed(down, true), 2);
+        let fell_silent = || Outcome {
+            heard: true,
+            ..silent()
+        };
+        assert_eq!(
+            (weighed(fell_silent(), true), weighed(fell_silent(), false)),
+            (1, 3)
+        );
+    }
+}
