@@ -88,6 +88,8 @@ impl Timer {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct BatchTimes {
     last: Option<Timestamp>,
+    /// The earliest that a batch was put before the others of its time.
+    moved: Option<Timestamp>,
 }
 
 impl BatchTimes {
@@ -100,7 +102,23 @@ impl BatchTimes {
             _ => arrived,
         };
         self.last = Some(at);
+        self.moved = None;
         at
+    }
+
+    /// The time of a batch that tells of the past, whose own time is `own` and which `arrived` just now: never as late as the newest
+    /// batch, whatever the device's own clock says. Of several with such a wrong time the newest is to come first: each goes
+    /// before the one before.
+    pub(crate) fn past(&mut self, own: Timestamp, arrived: Timestamp) -> Timestamp {
+        let newest = self.moved.or(self.last).unwrap_or(arrived);
+        if own < newest {
+            return own;
+        }
+        let before = newest
+            .checked_sub(jiff::Span::new().nanoseconds(1))
+            .unwrap_or(own);
+        self.moved = Some(before);
+        before
     }
 }
 
@@ -137,5 +155,19 @@ mod tests {
         assert_eq!(at.first(), Some(&second(100)));
         assert_eq!(at.last(), Some(&second(101)));
         assert!(at.windows(2).all(|pair| pair[0] < pair[1]), "{at:?}");
+    }
+
+    #[test]
+    fn what_tells_of_the_past_is_never_newer_than_the_newest_whatever_the_device_s_clock_says() {
+        let second = |second| Timestamp::from_second(second).unwrap();
+        let mut times = BatchTimes::default();
+        times.next(second(100));
+        assert_eq!(times.past(second(90), second(101)), second(90));
+        let (later, earlier) = (
+            times.past(second(5_000), second(101)),
+            times.past(second(4_000), second(101)),
+        );
+        assert!(earlier < later && later < second(100), "{earlier} {later}");
+        assert_eq!(times.next(second(101)), second(101));
     }
 }

@@ -3,18 +3,29 @@
 //! The inputs are seeded, so that a failure comes again: half of them are noise, half are right messages with some of their bytes
 //! changed, cut or repeated. `SOAK=1` makes it two millions each.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::{DataType, Order, Point, RegisterTable, TransactionIds};
+use model::{
+    DataType, Link, MqttForm, Order, Point, Profile, Reading, RegisterTable, Site, TransactionIds, Unit,
+};
 
+use crate::memory;
+use crate::modbus::learnt::{Learnt, Length, Stretch};
 use crate::modbus::link::question::Question;
 use crate::modbus::link::sum_frames::sum;
 use crate::modbus::link::{header_frames, sum_frames};
+use crate::modbus::probe::meaning;
 use crate::modbus::{decode, plan};
 use crate::mqtt::payload::Payload;
+use crate::mqtt::sparkplug::foreign_tests::{
+    DBIRTH, DDATA_HISTORICAL, NBIRTH, bytes as sparkplug_bytes, plant,
+};
 use crate::mqtt::sparkplug::node::{About, Node};
+use crate::mqtt::sparkplug::nodes::Nodes;
 use crate::mqtt::sparkplug::payload::{Payload as Sparkplug, rebirth};
-use crate::test_site::{point_at, point_in_json};
+use crate::test_site::{connection, modbus_at, point_at, point_in_json, profile, site};
 
 const LONGEST_BYTES: u64 = 300;
 
@@ -156,29 +167,56 @@ fn registers_of_every_type_break_nothing() {
         for point in &points {
             let count = usize::from(point.data_type.registers());
             let reading = decode::registers(point, words.get(..count).unwrap_or(&words));
-            if let Some(number) = reading.value().and_then(model::Value::as_number) {
-                assert!(number.is_finite());
-            }
+            finite(&reading);
         }
     });
 }
 
+fn finite(reading: &Reading) {
+    if let Some(number) = reading.value().and_then(model::Value::as_number) {
+        assert!(number.is_finite());
+    }
+}
+
 #[test]
 fn messages_break_nothing() {
-    let points = [
+    let points = vec![
         point_in_json("", DataType::F64),
         point_in_json("/a/b/0", DataType::U16),
         point_in_json("/s", DataType::String(5)),
     ];
+    let site = listening("t", points, |form| {
+        form.stale_after = Some(Duration::from_secs(1))
+    });
+    let device = site.devices.values().next().unwrap();
     feed(
         4,
         r#"{"a": {"b": [1, 2.5e300, -7]}, "s": "正常", "on": true, "n": null}"#.as_bytes(),
         |bytes| {
-            let payload = Payload::of(bytes);
-            for point in &points {
-                if let Some(number) = payload.reading(point).value().and_then(model::Value::as_number) {
-                    assert!(number.is_finite());
-                }
+            for reading in Payload::of(bytes).readings(device) {
+                assert_eq!(reading.samples.len(), 3);
+                reading.samples.iter().for_each(|sample| finite(&sample.reading));
+            }
+        },
+    );
+}
+
+#[test]
+fn lists_of_readings_break_nothing_and_come_oldest_first() {
+    let points = vec![point_in_json("/v", DataType::F64)];
+    let site = listening("t", points, |form| {
+        (form.items, form.time) = (Some("/d".into()), Some("/t".into()));
+    });
+    let device = site.devices.values().next().unwrap();
+    feed(
+        6,
+        br#"{"d": [{"t": 1700000000, "v": 1}, {"t": "2024-02-10T17:00:00Z", "v": 2.5}, {"t": 1.7e12, "v": -3}]}"#,
+        |bytes| {
+            let readings = Payload::of(bytes).readings(device);
+            assert!(readings.is_sorted_by_key(|reading| reading.at));
+            assert!(readings.len() <= 1 + bytes.len() / 2);
+            for reading in &readings {
+                reading.samples.iter().for_each(|sample| finite(&sample.reading));
             }
         },
     );
@@ -199,8 +237,119 @@ fn sparkplug_breaks_nothing_and_no_node_grows_without_bound() {
             ] {
                 let about = About::of(topic).unwrap();
                 let taken = node.take(about.device, about.kind, &payload, Duration::ZERO);
-                assert!(taken.values.len() <= payload.metrics.len());
+                assert!(taken.values.len() + taken.history.len() <= payload.metrics.len());
             }
         }
     });
+}
+
+#[test]
+fn a_node_that_sends_anything_speaks_only_of_points_that_there_are() {
+    let site = plant();
+    let mut nodes = Nodes::new(site.devices.values().enumerate());
+    let birth = |nodes: &mut Nodes<'_>| {
+        for (kind, hex) in [("NBIRTH/pumps", NBIRTH), ("DBIRTH/pumps/set-1", DBIRTH)] {
+            nodes.take(
+                &format!("spBv1.0/plant/{kind}"),
+                &sparkplug_bytes(hex),
+                Duration::ZERO,
+            );
+        }
+    };
+    feed(7, &sparkplug_bytes(DDATA_HISTORICAL), |message| {
+        birth(&mut nodes);
+        let topic = "spBv1.0/plant/DDATA/pumps/set-1";
+        let brought = nodes.take(topic, message, Duration::ZERO).unwrap();
+        let past = brought
+            .history
+            .iter()
+            .map(|(number, _, readings)| (number, readings));
+        let present = brought
+            .devices
+            .iter()
+            .map(|(number, readings)| (number, readings));
+        for (number, readings) in past.chain(present) {
+            assert_eq!(*number, 0);
+            assert!(readings.keys().all(|position| *position < 6));
+            readings.values().for_each(finite);
+        }
+    });
+}
+
+#[test]
+fn topics_break_nothing() {
+    feed(8, b"spBv1.0/plant/DDATA/pumps/set-1", |bytes| {
+        if let Ok(topic) = std::str::from_utf8(bytes) {
+            let about = About::of(topic);
+            assert!(about.is_none_or(|about| topic.contains(about.node.1)));
+        }
+    });
+}
+
+#[test]
+fn what_was_learnt_breaks_nothing_however_its_file_is_spoiled() {
+    let points: Vec<Point> = (0..40)
+        .map(|number| point_at(RegisterTable::Holding, number, DataType::U16))
+        .collect();
+    let site = site(
+        modbus_at("127.0.0.1:502".parse().unwrap()),
+        [(Unit::Modbus(1), profile(points))],
+    );
+    let device = site.devices.values().next().unwrap();
+    let mut learnt = Learnt::default();
+    for first in [7, 21] {
+        let stretch = Stretch {
+            table: RegisterTable::Holding,
+            first,
+            count: 1,
+        };
+        learnt.refused.insert(stretch, 2);
+    }
+    learnt.registers = Length {
+        proven: 20,
+        refused: Some(21),
+    };
+    let right = memory::text([(device, learnt)].into_iter());
+    feed(9, right.as_bytes(), |bytes| {
+        let Some(known) = std::str::from_utf8(bytes)
+            .ok()
+            .and_then(|text| memory::parse(text, &site))
+        else {
+            return;
+        };
+        for learnt in known.values() {
+            let plan = plan::plan(&device.profile.points, &device.profile.modbus, learnt, |_| true);
+            let is_whole = |read: &plan::Read| u32::from(read.first) + u32::from(read.count) <= 0x1_0000;
+            assert!(plan.due.len() == 40 && plan.reads.iter().all(is_whole));
+            let may_be_asked = |stretch: &Stretch| (1..=2_000).contains(&stretch.count);
+            assert!(learnt.refused.keys().all(may_be_asked));
+        }
+    });
+}
+
+#[test]
+fn whatever_registers_hold_can_be_guessed_at() {
+    feed(
+        10,
+        "Pump 3000 rpm\u{0}\u{0}\u{41}\u{20}\u{0}\u{0}".as_bytes(),
+        |bytes| {
+            let words = bytes
+                .chunks_exact(2)
+                .map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+            let values: BTreeMap<u16, u16> = (65_500..=u16::MAX).zip(words).collect();
+            let meanings = meaning(&values);
+            assert!(meanings.iter().all(|(at, _)| values.contains_key(at)));
+        },
+    );
+}
+
+/// A device that listens to a topic, with a form of message.
+fn listening(topic: &str, points: Vec<Point>, shape: impl FnOnce(&mut MqttForm)) -> Site {
+    let mut profile = Profile::clone(&profile(points));
+    shape(&mut profile.mqtt);
+    let link = Link::Mqtt {
+        host: "b".into(),
+        port: 1883,
+    };
+    site(connection(link), [(Unit::Topic(topic.into()), Arc::new(profile))])
 }

@@ -12,12 +12,14 @@ use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::field::Field;
-use crate::modbus::learnt::{Learnt, Length, Stretch};
+use crate::modbus::learnt::{Learnt, Length, MOST_KEPT, Stretch};
 
 /// A file beyond this is not ours: a campus of devices that all refuse something has far less.
 const LARGEST_FILE_BYTES: u64 = 16 << 20;
 /// What was learnt is written at the latest so long after it.
 const WRITES_AFTER: Duration = Duration::from_secs(2);
+/// No request is for more (Modbus Application Protocol 6.1: 2,000 bits).
+const MOST_AT_ONCE: u16 = 2_000;
 const VERSION: u64 = 1;
 
 const TABLES: [RegisterTable; 4] = [
@@ -124,7 +126,8 @@ fn one(device: &Device, learnt: &Learnt) -> Json {
     })
 }
 
-fn parse(text: &str, site: &Site) -> Option<BTreeMap<String, Learnt>> {
+/// What a file's text says; `None` when anything in it is not as it was written.
+pub(crate) fn parse(text: &str, site: &Site) -> Option<BTreeMap<String, Learnt>> {
     let json: Json = serde_json::from_str(text).ok()?;
     if json.get("version")?.as_u64()? != VERSION {
         return None;
@@ -148,11 +151,18 @@ fn learnt(json: &Json) -> Option<Learnt> {
             first: narrow(row.get(1)?)?,
             count: narrow(row.get(2)?)?,
         };
+        let is_one_to_ask = (1..=MOST_AT_ONCE).contains(&stretch.count) && stretch.end() <= 0x1_0000;
+        if !is_one_to_ask || learnt.refused.len() >= MOST_KEPT {
+            return None;
+        }
         learnt
             .refused
             .insert(stretch, u8::try_from(row.get(3)?.as_u64()?).ok()?);
     }
     for row in json.get("borders")?.as_array()? {
+        if learnt.borders.len() >= MOST_KEPT {
+            return None;
+        }
         learnt
             .borders
             .insert((table(row.get(0)?)?, narrow(row.get(1)?)?), true);

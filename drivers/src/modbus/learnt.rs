@@ -11,7 +11,7 @@ use std::time::Duration;
 use model::RegisterTable;
 
 /// At most so many refused stretches and borders are kept of a device; one that has more is not what its profile describes.
-const MOST_KEPT: usize = 256;
+pub(crate) const MOST_KEPT: usize = 256;
 /// The first rest that is tried, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(320);
@@ -32,7 +32,7 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    fn end(&self) -> u32 {
+    pub(crate) fn end(&self) -> u32 {
         u32::from(self.first) + u32::from(self.count)
     }
 }

@@ -185,12 +185,21 @@ impl<'site> Listener<'site> {
         if let Some(topic) = brought.rebirth {
             self.ask_for_births(&topic, at);
         }
+        let mut batches = Vec::new();
+        for (number, own, readings) in brought.history.into_iter().rev() {
+            if let Some(heard) = self.devices.get_mut(number) {
+                batches.push(heard.past_batch(readings, own, at));
+            }
+        }
+        // The newest was first, so that each could be put before the next.
+        batches.reverse();
         for (number, readings) in brought.devices {
             self.silence.heard(number, now);
-            let Some(heard) = self.devices.get_mut(number) else {
-                continue;
-            };
-            let batch = heard.batch_of(readings, at, &self.connection.name);
+            if let Some(heard) = self.devices.get_mut(number) {
+                batches.push(heard.batch_of(readings, at, &self.connection.name));
+            }
+        }
+        for batch in batches {
             let (receipt, committed) = receipt();
             receipts.push(committed);
             let receipt = message.is_kept().then_some(receipt);
@@ -280,15 +289,28 @@ impl Heard<'_> {
             _ => Condition::Answering,
         };
         self.health.tell(condition, &self.device.id, connection);
+        Batch {
+            device: self.index,
+            samples: self.samples(readings),
+            at: self.times.next(arrived),
+        }
+    }
+
+    /// What the device was like at a time of its own, which is before all that it has said since.
+    fn past_batch(&mut self, readings: Readings, own: Timestamp, arrived: Timestamp) -> Batch {
+        Batch {
+            device: self.index,
+            samples: self.samples(readings),
+            at: self.times.past(own, arrived),
+        }
+    }
+
+    fn samples(&self, readings: Readings) -> Vec<Sample> {
         let sample = |(position, reading)| Sample {
             point: self.device.point_id(position),
             reading,
         };
-        Batch {
-            device: self.index,
-            samples: readings.into_iter().map(sample).collect(),
-            at: self.times.next(arrived),
-        }
+        readings.into_iter().map(sample).collect()
     }
 
     fn silent_batch(&mut self) -> Batch {

@@ -13,6 +13,7 @@ use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::sparkplug::foreign_tests::{DBIRTH, DDATA_HISTORICAL, NBIRTH, bytes, plant};
 use crate::test_site::{connection, point_in_json, profile, site};
 use crate::test_tls::identities;
 use crate::{Delivery, Drivers, Field, start};
@@ -212,6 +213,40 @@ async fn what_was_not_stored_before_a_stop_comes_again_and_what_was_stored_does_
     broker.publish("a", &[br#"{"v": 7}"#]).await;
     assert_eq!(value(&second.next().await.batch), 7.0);
     second.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_node_tells_of_the_past_comes_first_with_its_own_times_and_never_as_the_newest() {
+    let broker = Broker::start("past").await;
+    let mut plant = plant();
+    plant.connections = model::Dense::new(vec![broker.connection()]);
+    let mut running = run(plant, 100);
+    let say = async |kind: &str, hex| {
+        let (topic, message) = (format!("spBv1.0/plant/{kind}"), bytes(hex));
+        broker.publish(&topic, &[&message]).await;
+    };
+    let heard_of_node = async |running: &mut Running| {
+        say("NBIRTH/pumps", NBIRTH).await;
+        let next = tokio::time::timeout(Duration::from_millis(200), running.deliveries.recv());
+        next.await.is_ok()
+    };
+    while !heard_of_node(&mut running).await {}
+    say("DBIRTH/pumps/set-1", DBIRTH).await;
+    say("DDATA/pumps/set-1", DDATA_HISTORICAL).await;
+    let mut batches = Vec::new();
+    while batches.len() < 4 {
+        let delivery = running.next().await;
+        if delivery.batch.device == DeviceIndex(0) {
+            delivery.receipt.unwrap().committed();
+            batches.push(delivery.batch);
+        }
+    }
+    let (birth, values): (_, Vec<f64>) = (batches[0].at, batches[1..].iter().map(value).collect());
+    assert_eq!(values, [0.31, 0.32, 0.5]);
+    let past = |second: i64| jiff::Timestamp::from_second(1_707_584_400 - second).unwrap();
+    assert_eq!((batches[1].at, batches[2].at), (past(60), past(30)));
+    assert!(batches[3].at > birth);
+    running.stop().await;
 }
 
 #[tokio::test]

@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn only_a_whole_answer_to_this_very_request_is_taken() {
         let malformed = Some(Said::Malformed);
-        let cases: &[(&str, &[u8], Option<Said>, Option<Said>)] = &[
+        type Case = (&'static str, &'static [u8], Option<Said>, Option<Said>);
+        let cases: &[Case] = &[
             ("whole", &RIGHT, right(), right()),
             (
                 "an older id",

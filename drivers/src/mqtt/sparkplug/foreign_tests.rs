@@ -4,23 +4,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use model::{DataType, Link, Missing, MqttPayload, Profile, Reading, Site, Unit, Value};
 
 use super::nodes::{Brought, Nodes, Place};
 use crate::test_site::{connection, point_in_json, profile, site};
 
-const NBIRTH: &str = "0880d095ffbc3112120a0562645365711880d095ffbc312004580712220a104e6f64652f54656d7065726174757265\
+pub(crate) const NBIRTH: &str = "0880d095ffbc3112120a0562645365711880d095ffbc312004580712220a104e6f64652f54656d7065726174757265\
                       10011880d095ffbc312009650000ac411800";
-const DBIRTH: &str = "0880d095ffbc3112250a0f4f75746c65742f5072657373757265100a1880d095ffbc31200a69e17a14ae47e1da3f12\
+pub(crate) const DBIRTH: &str = "0880d095ffbc3112250a0f4f75746c65742f5072657373757265100a1880d095ffbc31200a69e17a14ae47e1da3f12\
                       160a0752756e6e696e67100b1880d095ffbc31200b700112180a054472696674100c1880d095ffbc31200350feffffff\
                       0f121a0a055374617465100d1880d095ffbc31200c7a06e6ada3e5b8b812140a054c6576656c100e1880d095ffbc3120\
                       0638011801";
 const DDATA: &str =
     "08e8d795ffbc311212100a18e8d795ffbc3169000000000000e03f120f100c18e8d795ffbc3150fdffffff0f1802";
+/// Two values from when the node could not send, 60 s and 30 s old, and one of now.
+pub(crate) const DDATA_HISTORICAL: &str = "08e8dcd89fd93112250a0f4f75746c65742f507265737375726518a080d59fd931200a280169d7a3703d0ad7d33f12250a\
+                                0f4f75746c65742f507265737375726518d0ead69fd931200a2801697b14ae47e17ad43f12230a0f4f75746c65742f5072\
+                                6573737572651880d5d89fd931200a69000000000000e03f1802";
 const DDEATH: &str = "08d0df95ffbc311803";
 const NDEATH: &str = "08b8e795ffbc3112120a0562645365711880d095ffbc3120045807";
 
-fn bytes(hex: &str) -> Vec<u8> {
+pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<_> = hex.chars().filter_map(|digit| digit.to_digit(16)).collect();
     digits
         .chunks(2)
@@ -28,7 +33,7 @@ fn bytes(hex: &str) -> Vec<u8> {
         .collect()
 }
 
-fn plant() -> Site {
+pub(crate) fn plant() -> Site {
     let points = vec![
         point_in_json("/Outlet/Pressure", DataType::F64),
         point_in_json("/Running", DataType::Bool),
@@ -95,6 +100,21 @@ fn a_birth_says_everything_and_data_what_has_changed() {
         [(0, BTreeMap::from([(0, good(0.5)), (2, good(-3.0))]))]
     );
     assert_eq!(data.rebirth, None);
+}
+
+#[test]
+fn values_from_a_time_when_the_node_could_not_send_keep_that_time_and_are_not_taken_for_the_present() {
+    let site = plant();
+    let mut nodes = nodes(&site);
+    take(&mut nodes, "NBIRTH/pumps", NBIRTH, 0);
+    take(&mut nodes, "DBIRTH/pumps/set-1", DBIRTH, 0);
+    let data = take(&mut nodes, "DDATA/pumps/set-1", DDATA_HISTORICAL, 1);
+    assert_eq!(data.devices, [(0, BTreeMap::from([(0, good(0.5))]))]);
+    let past = |second: i64, value| {
+        let at = Timestamp::from_second(1_707_584_400 - second).unwrap();
+        (0, at, BTreeMap::from([(0, good(value))]))
+    };
+    assert_eq!(data.history, [past(60, 0.31), past(30, 0.32)]);
 }
 
 #[test]

@@ -6,4 +6,4 @@ pub(crate) mod payload;
 mod wire;
 
 #[cfg(test)]
-mod foreign_tests;
+pub(crate) mod foreign_tests;

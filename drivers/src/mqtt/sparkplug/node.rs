@@ -59,6 +59,8 @@ impl<'topic> About<'topic> {
 pub(crate) struct Taken {
     /// Metrics by name, as JSON would have them.
     pub(crate) values: Vec<(String, Json)>,
+    /// The same from a time when the node could not send, each with that time in milliseconds since 1970; none for one without.
+    pub(crate) history: Vec<(Option<u64>, String, Json)>,
     /// Whether these are all that there are, and not just what has changed.
     pub(crate) is_all: bool,
     /// Whether the device, or the node with all its devices, is gone.
@@ -119,7 +121,7 @@ impl Node {
         }
         let is_alive = self.is_alive(device);
         let mut is_known = is_alive;
-        let mut values = Vec::new();
+        let (mut values, mut history) = (Vec::new(), Vec::new());
         for metric in payload.metrics.iter().filter(|_| is_alive || kind == Kind::Birth) {
             let alias = metric.alias.and_then(|alias| self.aliases.get(&alias));
             let name = metric.name.or(alias.map(|(name, _)| name.as_str()));
@@ -136,10 +138,16 @@ impl Node {
                 .datatype
                 .or(alias.and_then(|(_, datatype)| *datatype))
                 .or_else(by_name);
-            values.push((name, metric.json(datatype)));
+            let value = metric.json(datatype);
+            if metric.is_historical {
+                history.push((metric.timestamp.or(payload.timestamp), name, value));
+            } else {
+                values.push((name, value));
+            }
         }
         Taken {
             values,
+            history,
             is_all: kind == Kind::Birth,
             is_gone: false,
             wants_rebirth: !(is_next && is_known) && self.may_ask(now),

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use model::{Address, Device, Missing, MqttPayload, Reading, Unit};
+use serde_json::Value as Json;
 
 use super::super::payload::reading_of_json;
 use super::node::{About, Node, Taken};
@@ -21,6 +23,8 @@ pub(crate) type Readings = BTreeMap<usize, Reading>;
 pub(crate) struct Brought {
     /// The devices that it speaks of, by number.
     pub(crate) devices: Vec<(usize, Readings)>,
+    /// What some of them were like when their node could not send, with the time of it: oldest first for each device.
+    pub(crate) history: Vec<(usize, Timestamp, Readings)>,
     /// The topic on which its node is to be asked for its births.
     pub(crate) rebirth: Option<String>,
 }
@@ -127,10 +131,14 @@ impl<'site> Nodes<'site> {
             let all = |member: &Member<'_>| (member.number, member.all(&MALFORMED));
             return Some(Brought {
                 devices: concerned.map(all).collect(),
-                rebirth: None,
+                ..Brought::default()
             });
         };
         let taken = listened.node.take(about.device, about.kind, &payload, now);
+        let history = concerned
+            .clone()
+            .flat_map(|member| member.history(&taken))
+            .collect();
         let devices = if taken.is_gone {
             let is_gone =
                 |member: &&Member<'_>| about.device.is_none() || member.name.as_deref() == about.device;
@@ -144,6 +152,7 @@ impl<'site> Nodes<'site> {
         };
         Some(Brought {
             devices,
+            history,
             rebirth: taken.wants_rebirth.then(|| command(group, node)),
         })
     }
@@ -162,16 +171,36 @@ impl Member<'_> {
         } else {
             Readings::new()
         };
-        for (name, value) in &taken.values {
-            let point = self
-                .points
-                .get(name)
-                .and_then(|position| Some((*position, self.device.profile.points.get(*position)?)));
-            if let Some((position, point)) = point {
-                readings.insert(position, reading_of_json(point, value));
+        readings.extend(
+            taken
+                .values
+                .iter()
+                .filter_map(|(name, value)| self.reading(name, value)),
+        );
+        readings
+    }
+
+    /// What its node says of earlier times. A value whose time cannot be known is nobody's: it would have to be made up.
+    fn history(&self, taken: &Taken) -> Vec<(usize, Timestamp, Readings)> {
+        let mut moments = BTreeMap::<Timestamp, Readings>::new();
+        for (millis, name, value) in &taken.history {
+            let at = millis.and_then(|millis| i64::try_from(millis).ok());
+            let at = at.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+            if let (Some(at), Some((position, reading))) = (at, self.reading(name, value)) {
+                moments.entry(at).or_default().insert(position, reading);
             }
         }
-        readings
+        moments
+            .into_iter()
+            .map(|(at, readings)| (self.number, at, readings))
+            .collect()
+    }
+
+    /// The reading of the point that a metric speaks of, if it is one of ours.
+    fn reading(&self, name: &str, value: &Json) -> Option<(usize, Reading)> {
+        let position = *self.points.get(name)?;
+        let point = self.device.profile.points.get(position)?;
+        Some((position, reading_of_json(point, value)))
     }
 }
 
