@@ -11,6 +11,7 @@ mod figures;
 mod flame;
 mod gateway;
 mod http;
+mod line;
 mod part;
 mod process;
 mod running;

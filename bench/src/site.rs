@@ -139,6 +139,61 @@ impl BrokerSite {
     }
 }
 
+/// Units of one serial line as a site.
+#[derive(Clone, Debug)]
+pub struct LineSite {
+    /// The port's file.
+    pub port: String,
+    /// Bits a second.
+    pub baud: u32,
+    /// How many units there are, from 1.
+    pub units: u8,
+    /// The holding registers of each, from 0, a point a register.
+    pub registers: u16,
+    /// From one poll of a unit to the next.
+    pub interval: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
+impl LineSite {
+    /// Writes the site's folder.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn write(&self, folder: &Path) -> Outcome<()> {
+        let mut gateway = head(None);
+        let Self { port, baud, .. } = self;
+        let (interval, timeout) = (self.interval.as_millis(), self.timeout.as_millis());
+        let _ = writeln!(
+            gateway,
+            "[connections.line]\nurl = \"modbus+rtu://{port}?baud={baud}\"\ninterval = \"{interval}ms\"\ntimeout = \"{timeout}ms\"\n"
+        );
+        let mut devices = devices_head();
+        for unit in 1..=self.units {
+            let _ = writeln!(
+                devices,
+                "meter-{unit},Meter {unit},bench-meter,line,{unit},Building 1,Shaft,,true"
+            );
+        }
+        let mut profile = profile_head("power");
+        for number in 0..self.registers {
+            let _ = writeln!(
+                profile,
+                "[[point]]\nname = \"whole_{number}\"\ntitle = {{ zh = \"{number}\", en = \"{number}\" }}\naddress = \"holding:{number}\"\ntype = \"u16\"\n"
+            );
+        }
+        write(folder, "gateway.toml", &gateway)?;
+        write(folder, "devices.csv", &devices)?;
+        write(folder, "profiles/bench-meter.toml", &profile)?;
+        write(
+            folder,
+            "rules/bench.rhai",
+            &rule("power", "|d| d.whole_0 > 60000"),
+        )
+    }
+}
+
 fn head(database: Option<&str>) -> String {
     let mut head = "site = { id = \"bench\", name = \"Bench\", timezone = \"Asia/Shanghai\" }\nlisten = \"127.0.0.1:0\"\n\n".to_owned();
     if let Some(url) = database {
@@ -234,6 +289,16 @@ mod tests {
         };
         broker.write(&folder.join("broker")).unwrap();
         assert_eq!(faults(&folder.join("broker")), Vec::<String>::new());
+        let line = LineSite {
+            port: "/dev/ttyS1".into(),
+            baud: 9_600,
+            units: 30,
+            registers: 10,
+            interval: Duration::from_secs(2),
+            timeout: Duration::from_millis(200),
+        };
+        line.write(&folder.join("line")).unwrap();
+        assert_eq!(faults(&folder.join("line")), Vec::<String>::new());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

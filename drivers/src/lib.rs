@@ -9,6 +9,8 @@ mod backoff;
 mod check;
 mod clock;
 mod delivery;
+#[cfg(test)]
+mod docs_tests;
 mod exposition;
 mod field;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod capacity;
 mod driver;
 mod latency;
+mod line;
 mod load;
 mod mqtt;
 mod outage;
@@ -33,6 +34,8 @@ pub enum Part {
     Latency,
     /// Devices that are slow, or silent.
     Slow,
+    /// A serial line with dead units on it.
+    Line,
     /// 5,000 devices beside 100.
     Scale,
     /// How fast the outbox is emptied after an outage.
@@ -45,13 +48,14 @@ pub enum Part {
 
 impl Part {
     /// All but the profile.
-    pub const USUAL: [Self; 9] = [
+    pub const USUAL: [Self; 10] = [
         Self::Rules,
         Self::Driver,
         Self::Load,
         Self::Capacity,
         Self::Latency,
         Self::Slow,
+        Self::Line,
         Self::Scale,
         Self::Outage,
         Self::Mqtt,
@@ -66,6 +70,7 @@ impl Part {
             Self::Capacity => "capacity",
             Self::Latency => "latency",
             Self::Slow => "slow",
+            Self::Line => "line",
             Self::Scale => "scale",
             Self::Outage => "outage",
             Self::Mqtt => "mqtt",
@@ -85,6 +90,7 @@ impl Part {
             Self::Capacity => capacity::measure(setting, figures),
             Self::Latency => latency::measure(setting, figures),
             Self::Slow => slow::measure(setting, figures),
+            Self::Line => line::measure(setting, figures),
             Self::Scale => scale::measure(setting, figures),
             Self::Outage => outage::measure(setting, figures),
             Self::Mqtt => mqtt::measure(setting, figures),
