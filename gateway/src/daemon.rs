@@ -23,6 +23,7 @@ use crate::intake::Intake;
 use crate::live::Live;
 use crate::meters::MeterWatch;
 use crate::notices::Courier;
+use crate::publish::{Names, Pages, PublishStand, Publisher};
 use crate::sight::Sight;
 use crate::store::{OutboxWriter, Records, StoreError};
 use crate::telemetry::{
@@ -149,11 +150,36 @@ impl Daemon {
             .newest()?;
 
         // The desk: rules, alarms, tickets, notices.
-        let records = Records::open(data)?;
+        let mut records = Records::open(data)?;
         let (desk, heard) = DeskHandle::new();
         let (changed, changes) = broadcast::channel(CHANGES_QUEUE);
         let notices = Arc::new(Notify::new());
         let board = crate::desk::Board::default();
+        let publisher = match &site.mqtt {
+            None => None,
+            Some(settings) => {
+                let names = Names::new(&settings.prefix, settings.home_assistant.as_deref());
+                let pages = Pages::new(
+                    Arc::clone(&site),
+                    names.clone(),
+                    Arc::clone(&calendar),
+                    Arc::clone(&live),
+                    Arc::clone(&board),
+                    started_at,
+                );
+                records.publish_as(names.clone(), &pages.topics())?;
+                Some(Publisher {
+                    broker: settings.broker.clone(),
+                    names,
+                    pages: Arc::new(pages),
+                    reader: Arc::new(Mutex::new(records.reader()?)),
+                    changes: changed.subscribe(),
+                    desk: desk.clone(),
+                    stand: Arc::new(Mutex::new(PublishStand::new(started_at))),
+                })
+            }
+        };
+        let publishing = publisher.as_ref().map(|publisher| Arc::clone(&publisher.stand));
         let (api_records, courier_records) = (records.reader()?, records.reader()?);
         let at_the_desk = Desk {
             site: Arc::clone(&site),
@@ -186,7 +212,12 @@ impl Daemon {
             }
         }
 
+        if let Some(publisher) = publisher {
+            tasks.spawn(publisher.run(stop.clone()));
+        }
+
         let sight = Sight {
+            publishing: publishing.clone(),
             deliveries: deliveries
                 .iter()
                 .map(|one| (Arc::clone(&one.name), Arc::clone(&one.stand)))
@@ -219,6 +250,7 @@ impl Daemon {
             records: Arc::new(Mutex::new(api_records)),
             history: history.reader,
             deliveries,
+            publishing,
             attachments: crate::attachments::Attachments::of(data),
             hub: Hub::new(started_at),
             metrics,

@@ -1,7 +1,7 @@
 //! The gateway: the rooms of the daemon, and how they are joined.
 //!
 //! One direction, left to right: drivers deliver to [`intake`], which keeps [`live`] up to date and hands each batch to [`telemetry`] and
-//! to the [`desk`]; the desk turns rules' verdicts into [`alarms`], [`tickets`] and [`notices`]; [`api`] looks at all of it and
+//! to the [`desk`]; the desk turns rules' verdicts into [`alarms`], [`tickets`] and [`notices`]; [`publish`] tells a broker of them; [`api`] looks at all of it and
 //! shows it in the shapes of [`view`]; [`report`] reckons up a month of it. [`daemon`] opens the rooms and joins them.
 
 pub mod alarms;
@@ -19,6 +19,7 @@ pub mod meters;
 pub mod notices;
 #[cfg(feature = "planted-faults")]
 mod planted;
+pub mod publish;
 pub mod report;
 mod sight;
 pub mod store;

@@ -11,11 +11,12 @@ use tracing::warn;
 
 use crate::alarms::Level;
 use crate::desk::{DeskHandle, OwnLevel, OwnRule};
+use crate::publish::PublishStand;
 use crate::telemetry::{DeliveryStand, Trouble};
 
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// A database that takes nothing for so long is late: shorter outages mend themselves out of the outbox.
+/// A database that takes nothing for so long, or a broker that is away, is late: shorter outages mend themselves out of the outbox.
 const LATE_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// A difference between the system's clock and the time that has really passed is a step, not drift, from here on.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
@@ -26,6 +27,8 @@ const STEP_SHOWN: SignedDuration = SignedDuration::from_mins(5);
 pub struct Sight {
     /// How each delivery goes, by name.
     pub deliveries: Vec<(Arc<str>, Arc<Mutex<DeliveryStand>>)>,
+    /// How publishing goes, if anything is published.
+    pub publishing: Option<Arc<Mutex<PublishStand>>>,
     /// Why telemetry is not stored.
     pub storage: Vec<Trouble>,
     /// When the newest sample of before the start was read.
@@ -61,6 +64,10 @@ impl Sight {
             let storage = self.storage.iter().find_map(Trouble::reason);
             self.desk.own(denied(&deliveries));
             self.desk.own(late(&deliveries, now));
+            if let Some(stand) = &self.publishing {
+                let stand = stand.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                self.desk.own(away(&stand, now));
+            }
             self.desk.own(level(
                 OwnRule::StorageRefused,
                 storage,
@@ -104,6 +111,19 @@ fn late(deliveries: &[(&str, DeliveryStand)], now: Timestamp) -> OwnLevel {
         reason,
         "数据未能送达数据库",
         "Telemetry does not reach the database",
+    )
+}
+
+/// Whether the broker that is published to has been away for too long.
+fn away(stand: &PublishStand, now: Timestamp) -> OwnLevel {
+    let since = stand.away_since.filter(|_| !stand.is_up);
+    let is_late = since.is_some_and(|since| now.duration_since(since) >= LATE_AFTER);
+    let reason = is_late.then(|| stand.error.clone().unwrap_or_else(|| "no answer".to_owned()));
+    level(
+        OwnRule::PublishingLate,
+        reason,
+        "MQTT 发布中断",
+        "The broker that is published to is away",
     )
 }
 
@@ -213,6 +233,15 @@ mod tests {
             late(&[("influxdb", stand(false, None))], at(9999)).level,
             Level::Clear
         );
+    }
+
+    #[test]
+    fn a_broker_that_is_published_to_may_be_away_for_ten_minutes() {
+        let mut stand = PublishStand::new(at(0));
+        assert_eq!(away(&stand, at(599)).level, Level::Clear);
+        assert_eq!(away(&stand, at(600)).level, Level::Holds);
+        stand.is_up = true;
+        assert_eq!(away(&stand, at(600)).level, Level::Clear);
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub fn view(shared: &Shared, now: Timestamp) -> Value {
             "destinations": destinations(shared),
             "history": { "oldest_at": history.ok().flatten().map(|at| rfc3339(at, timezone)) },
         },
+        "mqtt": publishing(shared),
         "notices": match unsent {
             Ok((count, error)) => json!({ "unsent": count, "error": error }),
             Err(error) => json!({ "unsent": null, "error": error.to_string() }),
@@ -109,6 +110,21 @@ fn destinations(shared: &Shared) -> Vec<Value> {
         })
     });
     shown.collect()
+}
+
+/// How publishing goes; null where nothing is published.
+fn publishing(shared: &Shared) -> Option<Value> {
+    let stand = shared.publishing.as_ref()?;
+    let stand = stand.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Some(json!({
+        "state": if stand.is_up { "up" } else { "down" },
+        "away_since": stand.away_since.map(|at| rfc3339(at, &shared.site.timezone)),
+        "published": stand.published,
+        "refused": stand.refused,
+        "waiting": stand.waiting,
+        "reconnects": stand.reconnects,
+        "error": stand.error,
+    }))
 }
 
 fn on_duty(shared: &Shared, now: Timestamp) -> Vec<Value> {

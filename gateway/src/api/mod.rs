@@ -43,6 +43,7 @@ use tower_http::compression::CompressionLayer;
 use crate::attachments::Attachments;
 use crate::desk::{Changed, DeskHandle};
 use crate::live::Live;
+use crate::publish::PublishStand;
 use crate::store::{HistoryReader, RecordsReader};
 use crate::telemetry::DeliveryStand;
 use crate::tickets::WorkCalendar;
@@ -74,6 +75,8 @@ pub struct Shared {
     pub history: Arc<Mutex<HistoryReader>>,
     /// How each delivery goes.
     pub deliveries: Vec<Destination>,
+    /// How publishing goes, if anything is published.
+    pub publishing: Option<Arc<Mutex<PublishStand>>>,
     /// Everybody who listens to events.
     pub hub: Hub,
     /// Renders `/metrics`.

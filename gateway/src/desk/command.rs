@@ -9,7 +9,7 @@ use crate::alarms::Alarm;
 use crate::handover::Handover;
 use crate::journal::Entry;
 use crate::meters::MeterReading;
-use crate::store::DeviceEntry;
+use crate::store::{DeviceEntry, TakenTopic};
 use crate::tickets::{Action, Said, Ticket};
 
 /// What is asked of the desk.
@@ -71,6 +71,8 @@ pub enum Command {
         /// When to try again.
         next_at: Timestamp,
     },
+    /// The broker that is published to has acknowledged topics.
+    TopicsTaken(Vec<TakenTopic>),
 }
 
 /// What a person does to an alarm.

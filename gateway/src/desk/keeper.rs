@@ -528,6 +528,12 @@ impl Keeper {
             Command::NoticeFailed { key, reason, next_at } => {
                 self.noted(|records| records.notice_failed(&key, &reason, next_at))
             }
+            Command::TopicsTaken(taken) => {
+                // Nothing is lost where it cannot be noted: the publisher keeps it and asks again.
+                let noted = self.desk.records.topics_taken(&taken);
+                noted.map_err(|error| Denied::NotStored(error.to_string()))?;
+                Ok(Answer::Noted)
+            }
         }
     }
 

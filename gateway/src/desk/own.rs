@@ -13,6 +13,8 @@ pub enum OwnRule {
     TelemetryDenied,
     /// A database has not taken anything for ten minutes.
     TelemetryLate,
+    /// The broker that is published to has been away for ten minutes.
+    PublishingLate,
     /// The disk does not take telemetry.
     StorageRefused,
     /// The system's clock is behind what was recorded before.
@@ -23,9 +25,10 @@ pub enum OwnRule {
 
 impl OwnRule {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::TelemetryDenied,
         Self::TelemetryLate,
+        Self::PublishingLate,
         Self::StorageRefused,
         Self::ClockBehind,
         Self::ClockSet,
@@ -36,6 +39,7 @@ impl OwnRule {
         match self {
             Self::TelemetryDenied => "telemetry-denied",
             Self::TelemetryLate => "telemetry-late",
+            Self::PublishingLate => "publishing-late",
             Self::StorageRefused => "storage-refused",
             Self::ClockBehind => "clock-behind",
             Self::ClockSet => "clock-set",
@@ -45,7 +49,7 @@ impl OwnRule {
     /// How alarms and tickets see it. The gateway's own sight is a row of the standard's `general-fault`.
     pub(super) fn watch(self) -> Watch {
         let (severity, on, ticket) = match self {
-            Self::TelemetryDenied | Self::TelemetryLate => (Severity::Medium, 0, true),
+            Self::TelemetryDenied | Self::TelemetryLate | Self::PublishingLate => (Severity::Medium, 0, true),
             Self::StorageRefused => (Severity::High, 10, true),
             Self::ClockBehind => (Severity::Medium, 0, true),
             Self::ClockSet => (Severity::Low, 0, false),

@@ -12,6 +12,7 @@ mod journal_tests;
 mod log;
 mod meters;
 mod outbox;
+mod publications;
 mod records;
 mod sight;
 
@@ -22,4 +23,5 @@ pub use history::{
 pub use journal::{KeptFile, Verified, VerifyError};
 pub use log::DeviceEntry;
 pub use outbox::{Body, OutboxReader, OutboxWriter, Pending, Recovered};
+pub use publications::{TakenTopic, TopicRow};
 pub use records::{Kept, PendingNotice, Records, RecordsReader};

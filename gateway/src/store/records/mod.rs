@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 pub(super) use super::StoreError;
 use super::database::{Database, Durability, nanoseconds};
 use super::journal::append;
+use super::publications::Publications;
 use crate::alarms::Alarm;
 use crate::desk::ticket_digest;
 use crate::journal::{Entry, Head};
@@ -26,6 +27,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/records_2.sql"),
     include_str!("../migrations/records_3.sql"),
     include_str!("../migrations/records_4.sql"),
+    include_str!("../migrations/records_5.sql"),
 ];
 
 /// After so many pages the log is worked into the file (16 MiB). SQLite's own 1,000 are reached by every hundredth change or so,
@@ -36,6 +38,8 @@ const CHECKPOINT_PAGES: u32 = 4_000;
 pub struct Records {
     pub(super) database: Database,
     path: PathBuf,
+    /// That changes are to be published, if they are.
+    pub(super) publications: Option<Publications>,
 }
 
 /// What was kept from before a restart.
@@ -61,6 +65,7 @@ impl Records {
         let mut records = Self {
             database: Database::open(&path, Durability::Full, STEPS)?,
             path,
+            publications: None,
         };
         records
             .database
@@ -149,7 +154,7 @@ impl Records {
         })
     }
 
-    fn rows<T: serde::de::DeserializeOwned>(
+    pub(super) fn rows<T: serde::de::DeserializeOwned>(
         &self,
         sql: &str,
         what: &str,

@@ -30,6 +30,7 @@ impl Records {
         for notice in &change.notices {
             notices.push((notice, self.json(&notice.ticket)?, self.json(&notice.people)?));
         }
+        let publications = &mut self.publications;
         self.database.transact(|transaction| {
             for (id, body) in &alarm_bodies {
                 transaction
@@ -47,6 +48,9 @@ impl Records {
             }
             for span in &change.spans {
                 write_span(transaction, span)?;
+            }
+            if let Some(publications) = publications {
+                publications.mark(transaction, change)?;
             }
             append(transaction, &change.journal)
         })
