@@ -20,6 +20,7 @@ NEEDED := \
 	mosquitto=/usr/sbin/mosquitto \
 	mosquitto-clients=/usr/bin/mosquitto_pub \
 	mbpoll=/usr/bin/mbpoll \
+	libmodbus-dev=/usr/include/modbus/modbus.h \
 	chromium=/usr/bin/chromium \
 	python3-venv=/usr/share/doc/python3-venv
 
@@ -88,7 +89,7 @@ test-setup: debian $(VENV)/.ready $(BROWSER)/node_modules/.package-lock.json ## 
 	@command -v setpriv >/dev/null || { echo "setpriv (Debian's util-linux) is missing" >&2; exit 1; }
 
 $(VENV)/.ready: tests/peers/requirements.txt | debian
-	$(call say,pymodbus)
+	$(call say,The peers in Python)
 	/usr/bin/python3 -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/peers/requirements.txt
 	@touch $@

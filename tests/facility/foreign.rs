@@ -1,10 +1,10 @@
-//! Modbus with those who did not write it with us: pymodbus is read by our driver, mbpoll reads our simulator.
+//! Modbus with those who did not write it with us: pymodbus and libmodbus are read by our driver, mbpoll reads our simulator.
 
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Process, Pymodbus, Scene, so, until_ok};
+use tests::{Libmodbus, Process, Pymodbus, Scene, so, until_ok};
 
 /// What `tests/peers/pymodbus_server.py` serves, as an engineer would write it down.
 const PYMODBUS: &str = r#"class = "low_current"
@@ -84,6 +84,60 @@ fn a_server_that_we_did_not_write_is_read_right() {
         );
     }
     gateway.stop();
+}
+
+/// What `tests/peers/libmodbus_server.c` serves.
+const LIBMODBUS: &str = r#"class = "low_current"
+name = { zh = "外来设备", en = "Foreign device" }
+point = [
+    { name = "unsigned", title = { zh = "甲", en = "A" }, unit = "V", address = "holding:0", type = "u16", scale = 0.1 },
+    { name = "signed", title = { zh = "乙", en = "B" }, unit = "", address = "holding:1", type = "i16" },
+    { name = "float_abcd", title = { zh = "丙", en = "C" }, unit = "", address = "holding:2", type = "f32" },
+    { name = "float_cdab", title = { zh = "丁", en = "D" }, unit = "", address = "holding:4", type = "f32", order = "CDAB" },
+    { name = "float_badc", title = { zh = "戊", en = "E" }, unit = "", address = "holding:6", type = "f32", order = "BADC" },
+    { name = "float_dcba", title = { zh = "己", en = "F" }, unit = "", address = "holding:8", type = "f32", order = "DCBA" },
+    { name = "wide_abcd", title = { zh = "庚", en = "G" }, unit = "", address = "holding:10", type = "u32" },
+    { name = "wide_cdab", title = { zh = "辛", en = "H" }, unit = "", address = "holding:12", type = "i32", order = "CDAB" },
+    { name = "widest", title = { zh = "壬", en = "I" }, unit = "", address = "holding:14", type = "u64" },
+    { name = "decimal", title = { zh = "癸", en = "J" }, unit = "", address = "holding:18", type = "bcd" },
+    { name = "label", title = { zh = "子", en = "K" }, unit = "", address = "holding:20", type = "string(8)" },
+    { name = "third_bit", title = { zh = "丑", en = "L" }, unit = "", address = "holding:24", type = "bit(3)" },
+    { name = "fourth_bit", title = { zh = "寅", en = "M" }, unit = "", address = "holding:24", type = "bit(4)" },
+    { name = "input_near", title = { zh = "卯", en = "N" }, unit = "", address = "input:0", type = "u16" },
+    { name = "input_far", title = { zh = "辰", en = "O" }, unit = "", address = "input:10", type = "i16" },
+    { name = "coil_on", title = { zh = "巳", en = "P" }, unit = "", address = "coil:3", type = "bool" },
+    { name = "coil_off", title = { zh = "午", en = "Q" }, unit = "", address = "coil:1", type = "bool" },
+    { name = "contact_on", title = { zh = "未", en = "R" }, unit = "", address = "discrete:2", type = "bool" },
+]
+"#;
+
+#[test]
+fn libmodbus_is_read_right_over_tcp_and_over_a_serial_line() {
+    for serve in [Libmodbus::tcp, Libmodbus::serial] {
+        let scene = Scene::new();
+        let libmodbus = serve(scene.folder());
+        let mut site = scene.draft();
+        site.connection("foreign", libmodbus.url(), "500ms", "1s")
+            .file("profiles/foreign.toml", LIBMODBUS);
+        site.device("foreign-1", "foreign", "foreign", "1")
+            .write(&scene.site());
+        let mut gateway = scene.run();
+        gateway.wait_until_good("foreign-1");
+        let points = gateway.device("foreign-1")["points"].clone();
+        let expected = json!({
+            "unsigned": 123.4, "signed": -5.0,
+            "float_abcd": 21.5, "float_cdab": -0.125, "float_badc": f64::from(0.001_f32), "float_dcba": f64::from(3.5e10_f32),
+            "wide_abcd": 3e9, "wide_cdab": -123_456.0, "widest": ((1_u64 << 40) + 5) as f64,
+            "decimal": 1234.0, "label": "PUMP-7A", "third_bit": true, "fourth_bit": false,
+            "input_near": 501.0, "input_far": -1.0, "coil_on": true, "coil_off": false, "contact_on": true,
+        });
+        let expected = expected.as_object().expect("an object");
+        assert_eq!(points.as_object().map(serde_json::Map::len), Some(expected.len()));
+        for (name, value) in expected {
+            assert_eq!(good(&points, name), value, "{name} at {}", libmodbus.url());
+        }
+        gateway.stop();
+    }
 }
 
 #[test]

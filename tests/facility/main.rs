@@ -14,6 +14,8 @@ mod full_disk;
 mod kills;
 mod overdue;
 mod planted;
+mod publishing;
 mod silent_unit;
 mod slow_neighbours;
+mod sparkplug;
 mod spine;

@@ -1,5 +1,6 @@
 //! A real Mosquitto broker that drops no message by itself.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -61,6 +62,48 @@ impl Mosquitto {
     /// What a connection dials.
     pub fn url(&self) -> String {
         format!("mqtt://{}", self.port.address())
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// Holds it still: it takes bytes as far as the kernel does, and acknowledges nothing more.
+    pub fn freeze(&self) {
+        if let Some(process) = &self.process {
+            process.freeze();
+        }
+    }
+
+    /// Ends it without a word: what it had not written down is lost, which is everything since its start.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// The messages that it keeps below a filter, by topic.
+    #[track_caller]
+    pub fn retained(&self, filter: &str) -> BTreeMap<String, String> {
+        let mut command = Command::new("mosquitto_sub");
+        command.args(["-h", "127.0.0.1", "-p", &self.port.number().to_string()]);
+        command.args([
+            "-q",
+            "1",
+            "--retained-only",
+            "-W",
+            "1",
+            "-F",
+            "%t %p",
+            "-t",
+            filter,
+        ]);
+        let finished = Process::finish("mosquitto_sub", &command, START);
+        let messages = finished.stdout.lines().filter_map(|line| line.split_once(' '));
+        messages
+            .map(|(topic, message)| (topic.to_owned(), message.to_owned()))
+            .collect()
     }
 
     /// Ends it in order: its sessions are on disk.

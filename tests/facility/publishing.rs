@@ -1,0 +1,178 @@
+//! What the gateway publishes, as a broker that we did not write keeps it: also one that forgot everything.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::{Gateway, Mosquitto, Scene, post, so, until_ok};
+
+const SOON: Duration = Duration::from_secs(20);
+const STATUS: &str = "facility/test/status";
+
+#[test]
+fn devices_alarms_and_tickets_are_kept_by_the_broker_and_go_when_they_are_over() {
+    let scene = Scene::new();
+    let mosquitto = Mosquitto::start(scene.folder());
+    let mut site = scene.draft();
+    let mqtt = format!("url = \"{}\"\nhome_assistant = true", mosquitto.url());
+    site.table("mqtt", &mqtt)
+        .connection("pump_room", &scene.modbus_url(), "500ms", "500ms");
+    site.device("fire-main-1", "fire-main", "pump_room", "1")
+        .leak_rule("1s")
+        .write(&scene.site());
+    let simulator = scene.simulate();
+    let mut gateway = scene.run();
+    gateway.wait_until_good("fire-main-1");
+    until_kept(&mosquitto, "a calm device", |kept| {
+        let device = json_at(kept, "facility/test/devices/fire-main-1");
+        kept.get(STATUS).is_some_and(|status| status == "online")
+            && device["problem"] == false
+            && device["state"] == "ok"
+            && json_at(kept, "facility/test/gateway")["tickets"]["open"] == 0
+    });
+    let told = mosquitto.retained("homeassistant/#");
+    let config = json_at(&told, "homeassistant/binary_sensor/test/fire-main-1_alarm/config");
+    assert_eq!(config["state_topic"], "facility/test/devices/fire-main-1");
+    assert_eq!(
+        told.len(),
+        4,
+        "one device, and three of the gateway: {:?}",
+        told.keys()
+    );
+
+    simulator.inject("fire-main-1", "main_leak");
+    let alarm = "facility/test/alarms/fire-main-1.fire-water-pressure-low";
+    until_kept(&mosquitto, "the alarm and its ticket", |kept| {
+        let device = json_at(kept, "facility/test/devices/fire-main-1");
+        let ticket = json_at(kept, alarm)["ticket"].as_str().map(ticket_topic);
+        json_at(kept, alarm)["state"] == "active_unacked"
+            && device["problem"] == true
+            && device["severity"] == "critical"
+            && ticket.is_some_and(|ticket| json_at(kept, &ticket)["state"] == "open")
+            && json_at(kept, "facility/test/gateway")["tickets"]["open"] == 1
+    });
+    let id = gateway.tickets()[0]["id"].as_str().expect("an id").to_owned();
+    let kept = mosquitto.retained("facility/test/#");
+    assert_eq!(json_at(&kept, &ticket_topic(&id)), gateway.ticket(&id));
+    assert_eq!(json_at(&kept, alarm), gateway.alarms()[0]);
+
+    simulator.clear("fire-main-1", "main_leak");
+    until_kept(&mosquitto, "the alarm to have returned", |kept| {
+        json_at(kept, alarm)["state"] == "returned_unacked"
+    });
+    gateway.act(&id, "accept", json!({})).expect_status(200);
+    until_kept(&mosquitto, "the alarm to be gone", |kept| {
+        !kept.contains_key(alarm) && json_at(kept, &ticket_topic(&id))["state"] == "accepted"
+    });
+    gateway
+        .act(&id, "resolve", json!({ "note": "换了密封圈" }))
+        .expect_status(200);
+    gateway.act(&id, "close", json!({})).expect_status(200);
+    until_kept(&mosquitto, "the ticket to be gone", |kept| {
+        !kept.contains_key(&ticket_topic(&id))
+            && json_at(kept, "facility/test/devices/fire-main-1")["problem"] == false
+    });
+
+    gateway.kill();
+    until_kept(&mosquitto, "the last will", |kept| {
+        kept.get(STATUS).is_some_and(|status| status == "offline")
+    });
+    let mut gateway = scene.run();
+    until_kept(&mosquitto, "the gateway to be back", |kept| {
+        kept.get(STATUS).is_some_and(|status| status == "online")
+    });
+    gateway.stop();
+    until_kept(&mosquitto, "its last words", |kept| {
+        kept.get(STATUS).is_some_and(|status| status == "offline")
+    });
+}
+
+/// A frozen broker takes what is sent and acknowledges nothing; killed, it comes back with neither session nor messages. A client's
+/// own queue is empty then.
+#[test]
+fn a_broker_that_lost_its_session_and_its_messages_costs_none() {
+    let scene = Scene::new();
+    let mut mosquitto = Mosquitto::start(scene.folder());
+    let mut site = scene.draft();
+    site.table("mqtt", &format!("url = \"{}\"", mosquitto.url()))
+        .write(&scene.site());
+    let mut gateway = scene.run();
+    let mut expected = report(&gateway, 5);
+    until_all_are_kept(&mosquitto, &expected);
+    until_noted(&gateway);
+
+    mosquitto.freeze();
+    expected.extend(report(&gateway, 40));
+    let waiting = || gateway.metrics().sum("facility_publications_waiting", &[]);
+    until_ok("messages to be on their way", SOON, || {
+        so(waiting() >= 40.0, || format!("{} wait", waiting()))
+    });
+    mosquitto.kill();
+    mosquitto.come_back();
+    assert_eq!(
+        mosquitto.retained("facility/#").get(STATUS).map(String::as_str),
+        None,
+        "it came back empty, and the gateway waits a moment before it dials again"
+    );
+    until_all_are_kept(&mosquitto, &expected);
+    until_noted(&gateway);
+    let metrics = gateway.metrics();
+    assert_eq!(metrics.sum("facility_publisher_reconnects_total", &[]), 1.0);
+    let shown = gateway.get("/api/v1/gateway")["mqtt"].clone();
+    assert_eq!((&shown["state"], &shown["waiting"]), (&json!("up"), &json!(0)));
+
+    // What is reported while the broker is away outlives a gateway that is killed.
+    mosquitto.go_away();
+    expected.extend(report(&gateway, 10));
+    gateway.kill();
+    mosquitto.come_back();
+    let mut gateway = scene.run();
+    until_all_are_kept(&mosquitto, &expected);
+    gateway.stop();
+}
+
+fn ticket_topic(id: &str) -> String {
+    format!("facility/test/tickets/{id}")
+}
+
+fn json_at(kept: &BTreeMap<String, String>, topic: &str) -> Value {
+    kept.get(topic).map_or(Value::Null, |text| {
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("{topic}: {error}: {text}"))
+    })
+}
+
+/// Reports so many faults; the topics of their tickets.
+#[track_caller]
+fn report(gateway: &Gateway, count: usize) -> Vec<String> {
+    let url = format!("{}/api/v1/tickets", gateway.url());
+    let reported = |number: usize| {
+        let body = json!({"standard": "repair-report", "summary": format!("楼道灯不亮 {number}"), "reporter": "李女士", "by": "前台"});
+        let ticket = post(&url, &body).expect("an answer").expect_status(201).json();
+        ticket_topic(ticket["id"].as_str().expect("an id"))
+    };
+    (0..count).map(reported).collect()
+}
+
+#[track_caller]
+fn until_kept(mosquitto: &Mosquitto, what: &str, is_so: impl Fn(&BTreeMap<String, String>) -> bool) {
+    until_ok(what, SOON, || {
+        let kept = mosquitto.retained("facility/test/#");
+        so(is_so(&kept), || format!("{kept:#?}"))
+    });
+}
+
+#[track_caller]
+fn until_all_are_kept(mosquitto: &Mosquitto, topics: &[String]) {
+    until_kept(mosquitto, "every ticket to be kept by the broker", |kept| {
+        topics.iter().all(|topic| json_at(kept, topic)["state"] == "open")
+            && kept.get(STATUS).is_some_and(|status| status == "online")
+    });
+}
+
+#[track_caller]
+fn until_noted(gateway: &Gateway) {
+    until_ok("nothing to wait", SOON, || {
+        let waiting = gateway.metrics().sum("facility_publications_waiting", &[]);
+        so(waiting == 0.0, || format!("{waiting} wait"))
+    });
+}
