@@ -115,11 +115,6 @@ impl Process {
         })
     }
 
-    /// Holds it still (SIGSTOP): its sockets stay open, and it reads and answers nothing more.
-    pub fn freeze(&self) {
-        signal(self.child.id(), "STOP");
-    }
-
     /// Ends it at once (SIGKILL), and everything in its group with it.
     pub fn kill(&mut self) {
         // The process itself first: nothing lies between the caller's decision and its end.
