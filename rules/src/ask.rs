@@ -3,7 +3,8 @@
 use model::Text;
 use rhai::{Dynamic, Engine, FnPtr, Position};
 
-use crate::rule::{Body, Saying};
+use crate::plan::Watch;
+use crate::rule::{Body, Condition, Saying};
 use crate::script::explain;
 use crate::subject::Subject;
 
@@ -19,28 +20,45 @@ pub(crate) fn condition(
     engine: &Engine,
     body: &Body,
     subject: &Subject,
+    watch: &Watch,
     level: bool,
 ) -> Result<bool, Failure> {
-    if state(engine, body, &body.when, subject)? {
+    let says = |condition: &Condition| match native(condition, subject, watch) {
+        Some(said) => Ok(said),
+        None => state(engine, body, condition, subject),
+    };
+    if says(&body.when)? {
         return Ok(true);
     }
     match &body.clear {
-        Some(clear) if level => Ok(!state(engine, body, clear, subject)?),
+        Some(clear) if level => Ok(!says(clear)?),
         _ => Ok(false),
     }
 }
 
-/// What a closure of the rule says: true or false.
+fn native(condition: &Condition, subject: &Subject, watch: &Watch) -> Option<bool> {
+    let native = condition.native.as_ref()?;
+    native.says(&subject.state().facts(watch))
+}
+
+/// What a condition of the rule says, asked through Rhai: true or false.
 pub(crate) fn state(
     engine: &Engine,
     body: &Body,
-    closure: &FnPtr,
+    condition: &Condition,
     subject: &Subject,
 ) -> Result<bool, Failure> {
-    let said = call(engine, body, closure, subject)?;
-    said.as_bool().map_err(|kind| Failure {
-        position: Position::NONE,
-        text: format!("it says a value of type {kind}, not true or false"),
+    let said = call(engine, body, &condition.closure, subject).and_then(|said| {
+        said.as_bool().map_err(|kind| Failure {
+            position: Position::NONE,
+            text: format!("it says a value of type {kind}, not true or false"),
+        })
+    });
+    said.map_err(|mut failure| {
+        if failure.position.is_none() {
+            failure.position = condition.position;
+        }
+        failure
     })
 }
 

@@ -7,9 +7,10 @@ use model::{Class, Fault, Profile, Severity, Text};
 use rhai::{Dynamic, FnPtr, Map};
 
 use crate::form::{Form, Ground, forgetful};
+use crate::native;
 use crate::nearest::suggestion;
 use crate::reads::Reads;
-use crate::rule::{Body, Rule, Saying};
+use crate::rule::{Body, Condition, Rule, Saying};
 use crate::script::{Ran, Said, place};
 
 /// The keys of a rule's map.
@@ -78,11 +79,16 @@ pub(crate) fn draft(
         points,
         place,
     };
-    let ast = Arc::clone(&ran.ast);
+    let read: Vec<String> = condition.points.iter().map(|(point, _)| point.clone()).collect();
+    let compiled = |key: &str, closure: FnPtr| Condition {
+        native: native::compile(&ran.ast, &closure, &read),
+        position: said.keys.get(key).copied().unwrap_or(said.position),
+        closure,
+    };
     let body = Body {
-        ast,
-        when: when?,
-        clear,
+        ast: Arc::clone(&ran.ast),
+        when: compiled("when", when?),
+        clear: clear.map(|closure| compiled("clear", closure)),
         zh,
         en,
         condition,

@@ -3,7 +3,7 @@
 //! A pure crate: nothing here waits, reads a clock or opens a file. Read in this order: [`load`] turns scripts into [`Rules`];
 //! a [`Judge`] takes batches and says, for each rule on each device, when its [`Verdict`] changes. Inside, `script` runs a file
 //! and collects what it says, `reads` finds out which points a rule reads, `draft` and `load` check it, `subject` is what a
-//! script sees of a device, and `window` is what it sees of a point's past.
+//! script sees of a device, `native` what needs no script at all, and `window` is what it sees of a point's past.
 
 mod ask;
 mod bundled;
@@ -11,6 +11,7 @@ mod draft;
 mod form;
 mod judge;
 mod load;
+mod native;
 mod nearest;
 mod plan;
 mod reads;

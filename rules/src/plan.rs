@@ -15,6 +15,10 @@ use crate::{RuleIndex, rule::Body};
 pub(crate) struct Plan {
     /// A point's position in the profile, by its name.
     pub(crate) positions: HashMap<String, usize>,
+    /// By position: the place at which the newest reading is kept; none for a point that no rule reads.
+    pub(crate) places: Vec<Option<usize>>,
+    /// How many are kept.
+    pub(crate) kept: usize,
     /// The rules that watch such devices.
     pub(crate) slots: Vec<Watch>,
     /// For each point: the slots whose condition reads it.
@@ -32,7 +36,7 @@ pub(crate) struct Plan {
 pub(crate) struct Watch {
     /// Which rule.
     pub(crate) rule: RuleIndex,
-    /// The positions of the points that must be good.
+    /// Where the readings are kept that must be good, in the order in which the condition's points are known.
     pub(crate) points: Vec<usize>,
     /// The windows that must be full, by their place in the plan.
     pub(crate) windows: Vec<usize>,
@@ -76,6 +80,8 @@ impl Plan {
             .map(|(position, point)| (point.name.clone(), position));
         Self {
             positions: names.collect(),
+            places: vec![None; profile.points.len()],
+            kept: 0,
             slots: Vec::new(),
             readers: vec![Vec::new(); profile.points.len()],
             windows: Vec::new(),
@@ -86,12 +92,14 @@ impl Plan {
 
     fn watch(&mut self, rule: RuleIndex, body: &Body) {
         let slot = self.slots.len();
-        let points = self.positions_of(&body.condition);
-        for position in &points {
+        let positions = self.positions_of(&body.condition);
+        for position in &positions {
             if let Some(readers) = self.readers.get_mut(*position) {
                 readers.push(slot);
             }
         }
+        let points = self.keep(&positions);
+        self.keep(&self.positions_of(&body.summary));
         let windows = self.windows_of(&body.condition);
         if !windows.is_empty() {
             self.timed.push(slot);
@@ -113,6 +121,18 @@ impl Plan {
             .iter()
             .filter_map(|(name, _)| self.positions.get(name).copied())
             .collect()
+    }
+
+    /// The places of points' readings, which are kept from now on.
+    fn keep(&mut self, positions: &[usize]) -> Vec<usize> {
+        let mut places = Vec::new();
+        for position in positions {
+            if let Some(place) = self.places.get_mut(*position) {
+                places.push(*place.get_or_insert(self.kept));
+                self.kept = self.kept.max(places.last().map_or(0, |place| place + 1));
+            }
+        }
+        places
     }
 
     /// The places of the windows in the plan, which they are added to.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Class, Dense, DenseId, Device, Place, Severity, Text};
-use rhai::{AST, Engine, FnPtr};
+use rhai::{AST, Engine, FnPtr, Position};
 
+use crate::native::Native;
 use crate::reads::Reads;
 
 /// A rule's number in a loaded site; it lives one process.
@@ -54,9 +55,9 @@ pub(crate) struct Body {
     /// The file that it stands in, with the functions that it calls.
     pub(crate) ast: Arc<AST>,
     /// The closure `when`.
-    pub(crate) when: FnPtr,
+    pub(crate) when: Condition,
     /// The closure `clear`.
-    pub(crate) clear: Option<FnPtr>,
+    pub(crate) clear: Option<Condition>,
     /// How it tells people, in Chinese …
     pub(crate) zh: Saying,
     /// … and in English.
@@ -67,6 +68,16 @@ pub(crate) struct Body {
     pub(crate) summary: Reads,
     /// The profiles that have all of it, by id.
     pub(crate) profiles: BTreeSet<String>,
+}
+
+/// A closure that says whether something is so.
+#[derive(Clone, Debug)]
+pub(crate) struct Condition {
+    pub(crate) closure: FnPtr,
+    /// Where its key stands: the place of a failure that has none of its own.
+    pub(crate) position: Position,
+    /// The same without Rhai, where it is so simple.
+    pub(crate) native: Option<Native>,
 }
 
 /// Half a summary.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::{Missing, Reading, Value};
 
+use crate::native::Facts;
 use crate::plan::{Asked, Plan, Watch};
 use crate::window::Window;
 
@@ -20,14 +21,16 @@ pub(crate) struct Subject {
 /// What is known of the device.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// The newest reading of each point, in the profile's order.
-    pub(crate) readings: Vec<Reading>,
+    /// The newest readings of the points that rules read, as the plan places them.
+    kept: Vec<Reading>,
+    /// How each point can be seen, in the profile's order.
+    sights: Vec<Sight>,
     /// As the plan numbers them.
     pub(crate) windows: Vec<Window>,
     /// Whether the newest batch was all silence.
     pub(crate) silent: bool,
-    /// How many points are not good although the device answers.
-    pub(crate) faulty: usize,
+    /// How many points are not good, whether the device answers or not.
+    not_good: usize,
     /// Until when the windows reach.
     pub(crate) now: Timestamp,
     /// Whether a summary is being told, which shows what is not known as a dash.
@@ -36,18 +39,44 @@ pub(crate) struct State {
     pub(crate) dashed: bool,
 }
 
+/// How a point was seen last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sight {
+    /// It was not read yet since the device last began to answer.
+    NotRead,
+    Good,
+    NoAnswer,
+    NotGood,
+}
+
+impl Sight {
+    fn of(reading: &Reading) -> Self {
+        match reading {
+            Reading::Good(_) => Self::Good,
+            Reading::Missing(Missing::NotReadYet) => Self::NotRead,
+            Reading::Missing(Missing::NoAnswer) => Self::NoAnswer,
+            Reading::Missing(_) | Reading::Uncertain(..) => Self::NotGood,
+        }
+    }
+
+    fn is_not_good(self) -> bool {
+        matches!(self, Self::NoAnswer | Self::NotGood)
+    }
+}
+
 impl Subject {
     /// A device of which nothing was read yet.
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
         let state = State {
-            readings: vec![Reading::Missing(Missing::NotReadYet); plan.readers.len()],
+            kept: vec![Reading::Missing(Missing::NotReadYet); plan.kept],
+            sights: vec![Sight::NotRead; plan.readers.len()],
             windows: plan
                 .windows
                 .iter()
                 .map(|asked| Window::new(asked.length))
                 .collect(),
             silent: false,
-            faulty: 0,
+            not_good: 0,
             now: Timestamp::UNIX_EPOCH,
             telling: false,
             dashed: false,
@@ -75,7 +104,7 @@ impl Subject {
 impl State {
     /// Whether everything that a rule reads is known.
     pub(crate) fn knows(&self, watch: &Watch) -> bool {
-        let good = |position: &usize| self.readings.get(*position).is_some_and(Reading::is_good);
+        let good = |place: &usize| self.kept.get(*place).is_some_and(Reading::is_good);
         let full = |place: &usize| {
             self.windows
                 .get(*place)
@@ -84,31 +113,82 @@ impl State {
         watch.points.iter().all(good) && watch.windows.iter().all(full)
     }
 
-    /// Counts the points that are not good. Points that were not read yet since the device last began to answer don't count.
-    pub(crate) fn count_faulty(&self) -> usize {
-        let faulty =
-            |reading: &&Reading| !reading.is_good() && **reading != Reading::Missing(Missing::NotReadYet);
-        if self.silent {
-            0
-        } else {
-            self.readings.iter().filter(faulty).count()
-        }
+    /// How many points are not good although the device answers. Points that were not read yet since it last began to don't count.
+    pub(crate) fn faulty(&self) -> usize {
+        if self.silent { 0 } else { self.not_good }
     }
 
-    /// Takes a point's reading, into its windows too, and says whether it differs from the one before.
+    /// The newest reading of a point that a rule reads, by its position in the profile.
+    pub(crate) fn reading(&self, plan: &Plan, position: usize) -> Option<&Reading> {
+        let place = plan.places.get(position).copied().flatten()?;
+        self.kept.get(place)
+    }
+
+    /// What a rule's condition may look at without Rhai.
+    pub(crate) fn facts<'state>(&'state self, watch: &'state Watch) -> impl Facts + use<'state> {
+        Known { state: self, watch }
+    }
+
+    /// Takes a point's reading, into its windows too, and says whether a rule reads it and it differs from the one before.
     pub(crate) fn take(&mut self, plan: &Plan, position: usize, at: Timestamp, reading: &Reading) -> bool {
-        let value = reading.good().and_then(Value::as_number);
-        for (window, asked) in self.windows.iter_mut().zip(&plan.windows) {
-            if asked.position == position {
-                window.put(at, value);
+        let Some(seen) = self.sights.get_mut(position) else {
+            return false;
+        };
+        let now = Sight::of(reading);
+        if *seen != now {
+            self.not_good = self.not_good + usize::from(now.is_not_good()) - usize::from(seen.is_not_good());
+            *seen = now;
+        }
+        let Some(place) = plan.places.get(position).copied().flatten() else {
+            return false;
+        };
+        if plan.windows.iter().any(|asked| asked.position == position) {
+            let value = reading.good().and_then(Value::as_number);
+            for (window, asked) in self.windows.iter_mut().zip(&plan.windows) {
+                if asked.position == position {
+                    window.put(at, value);
+                }
             }
         }
-        match self.readings.get_mut(position) {
+        match self.kept.get_mut(place) {
             Some(known) if known != reading => {
                 known.clone_from(reading);
                 true
             }
             _ => false,
         }
+    }
+
+    /// A device that answers again: points that are read less often are not yet known, but they are not at fault.
+    pub(crate) fn forget_silence(&mut self) {
+        for seen in self.sights.iter_mut().filter(|seen| **seen == Sight::NoAnswer) {
+            *seen = Sight::NotRead;
+            self.not_good -= 1;
+        }
+        for reading in &mut self.kept {
+            if *reading == Reading::Missing(Missing::NoAnswer) {
+                *reading = Reading::Missing(Missing::NotReadYet);
+            }
+        }
+    }
+}
+
+/// A device as a compiled condition sees it.
+struct Known<'state> {
+    state: &'state State,
+    watch: &'state Watch,
+}
+
+impl Facts for Known<'_> {
+    fn point(&self, place: usize) -> Option<&Reading> {
+        self.state.kept.get(*self.watch.points.get(place)?)
+    }
+
+    fn silent(&self) -> bool {
+        self.state.silent
+    }
+
+    fn faulty(&self) -> i64 {
+        i64::try_from(self.state.faulty()).unwrap_or(i64::MAX)
     }
 }

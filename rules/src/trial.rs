@@ -27,8 +27,8 @@ pub(crate) fn failures(engine: &Engine, body: &Body, profile: &Profile) -> Vec<(
     for setting in [Setting::Middle, Setting::Low, Setting::High] {
         let subject = made_up(&plan, profile, setting);
         let conditions = [("when", Some(&body.when)), ("clear", body.clear.as_ref())];
-        for (key, closure) in conditions {
-            let failure = closure.and_then(|closure| ask::state(engine, body, closure, &subject).err());
+        for (key, condition) in conditions {
+            let failure = condition.and_then(|condition| ask::state(engine, body, condition, &subject).err());
             failures.extend(failure.map(|failure| (key, failure)));
         }
         failures.extend(

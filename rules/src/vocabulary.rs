@@ -65,7 +65,7 @@ pub(crate) fn register(engine: &mut Engine) {
         .register_indexer_get(|device: &mut Subject, point: &str| device.value(point))
         .register_fn("silent", |device: &mut Subject| device.state().silent)
         .register_fn("faulty", |device: &mut Subject| {
-            i64::try_from(device.state().faulty).unwrap_or(i64::MAX)
+            i64::try_from(device.state().faulty()).unwrap_or(i64::MAX)
         })
         .register_fn("avg", |device: &mut Subject, point: &str, length: &str| {
             device.past(point, length, |view| view.average.into())
@@ -100,7 +100,7 @@ impl Subject {
     fn value(&self, point: &str) -> RhaiResult {
         let position = self.position(point)?;
         let mut state = self.state();
-        match state.readings.get(position).and_then(Reading::good) {
+        match state.reading(&self.plan, position).and_then(Reading::good) {
             Some(Value::Number(number)) => Ok((*number).into()),
             Some(Value::Bool(on)) => Ok((*on).into()),
             Some(Value::Text(text)) => Ok(text.to_string().into()),
@@ -115,7 +115,7 @@ impl Subject {
         let place = self.window(position, length).ok_or("this window is not kept")?;
         let mut state = self.state();
         let now = state.now;
-        if let Some(Value::Text(_)) = state.readings.get(position).and_then(Reading::good) {
+        if let Some(Value::Text(_)) = state.reading(&self.plan, position).and_then(Reading::good) {
             return Err(format!("`{point}` is a text, and a text has no windows").into());
         }
         match state.windows.get(place).and_then(|window| window.view(now)) {
@@ -148,7 +148,10 @@ impl crate::subject::State {
 fn number_of(device: &Subject, point: &str, value: &Dynamic) -> Result<f64, Box<EvalAltResult>> {
     let position = device.position(point)?;
     let is_state = matches!(
-        device.state().readings.get(position).and_then(Reading::good),
+        device
+            .state()
+            .reading(&device.plan, position)
+            .and_then(Reading::good),
         Some(Value::Bool(_))
     );
     match (value.as_bool(), value.as_float(), value.as_int()) {

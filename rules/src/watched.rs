@@ -8,7 +8,7 @@ use crate::ask::{self, Failure};
 use crate::plan::Watch;
 use crate::rule::{Body, Rules};
 use crate::script::place;
-use crate::subject::{State, Subject};
+use crate::subject::Subject;
 use crate::verdict::Verdict;
 
 /// A device with the rules that watch it.
@@ -60,13 +60,13 @@ impl Watched {
         self.pass_time(batch.at);
         let plan = &*self.subject.plan;
         let mut state = self.subject.state();
-        let seen_before = (state.silent, state.faulty);
+        let seen_before = (state.silent, state.faulty());
         let silent = batch
             .samples
             .iter()
             .all(|sample| sample.reading == Reading::Missing(Missing::NoAnswer));
         if state.silent && !silent {
-            forget_silence(&mut state);
+            state.forget_silence();
         }
         state.silent = silent;
         for sample in &batch.samples {
@@ -76,8 +76,7 @@ impl Watched {
                 mark(&mut self.slots, plan.readers.get(position).into_iter().flatten());
             }
         }
-        state.faulty = state.count_faulty();
-        if seen_before != (state.silent, state.faulty) {
+        if seen_before != (state.silent, state.faulty()) {
             mark(&mut self.slots, &plan.sighted);
         }
         true
@@ -159,7 +158,7 @@ impl Slot {
         rules: &Rules,
         watch: &Watch,
     ) -> Verdict {
-        match ask::condition(engine, body, subject, self.level) {
+        match ask::condition(engine, body, subject, watch, self.level) {
             Ok(holds) => {
                 self.level = holds;
                 if holds { Verdict::Holds } else { Verdict::Clear }
@@ -184,15 +183,6 @@ fn mark<'slot>(slots: &mut [Slot], places: impl IntoIterator<Item = &'slot usize
     for place in places {
         if let Some(slot) = slots.get_mut(*place) {
             slot.stale = true;
-        }
-    }
-}
-
-/// A device that answers again: points that are read less often are not yet known, but they are not at fault.
-fn forget_silence(state: &mut State) {
-    for reading in &mut state.readings {
-        if *reading == Reading::Missing(Missing::NoAnswer) {
-            *reading = Reading::Missing(Missing::NotReadYet);
         }
     }
 }

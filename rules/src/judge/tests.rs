@@ -161,6 +161,30 @@ fn one_broken_rule_leaves_the_others_alone() {
 }
 
 #[test]
+fn a_rule_that_never_ends_is_told_at_the_line_of_its_condition() {
+    let script =
+        "rule(\"endless\", #{ class: \"pumps\", severity: \"low\", summary: #{ zh: \"a\", en: \"a\" },
+        when:  |d| d.pressure < 0.5,
+        clear: |d| { while d.pressure > 0.6 && d.pressure < 0.9 {} true } });";
+    let mut judge = judge(script);
+    judge.take(&batch(SMALL_PUMP, 0, &[number(0.3)]));
+    let said = judge.take(&batch(SMALL_PUMP, 1, &[number(0.7)]));
+    let [
+        Judgement {
+            verdict: Verdict::Broken(how),
+            ..
+        },
+    ] = said.as_slice()
+    else {
+        panic!("{said:?}")
+    };
+    assert!(
+        how.starts_with("rules/own.rhai:3:") && how.contains("does not come to an end"),
+        "{how}"
+    );
+}
+
+#[test]
 fn silence_is_seen_and_is_not_the_fault_of_points() {
     let script = "rule(\"silent\", #{ class: \"*\", severity: \"medium\", when: |d| d.silent(), summary: #{ zh: \"a\", en: \"a\" } });
         rule(\"faulty\", #{ class: \"*\", severity: \"medium\", when: |d| d.faulty() > 0, summary: #{ zh: \"a\", en: |d| `${d.faulty()}` } });";
