@@ -90,6 +90,7 @@ test('a target is told as the standard means it, and an unknown one as it is', (
 });
 
 test('how long something took is told in minutes, hours or days', () => {
+  expect([0, 0.002].map((hours) => durationWords(hours, 'zh'))).toEqual(['0 分钟', '8 秒']);
   expect(durationWords(0.2, 'zh')).toBe('12 分钟');
   expect(durationWords(3.44, 'en')).toBe('3.4 h');
   expect(durationWords(125, 'zh')).toBe('5.2 天');

@@ -119,9 +119,10 @@ export function sameDay(a: number, b: number, zone: string): boolean {
   return dayWords(a, zone, 'en') === dayWords(b, zone, 'en') && Math.abs(a - b) < 2 * DAY;
 }
 
-/** "12 分钟", "3.4 小时", "5.2 天": how long something took, as exact as it helps. */
+/** "8 秒", "12 分钟", "3.4 小时", "5.2 天": how long something took, as exact as it helps. */
 export function durationWords(hours: number, lang: Lang): string {
   const zh = lang === 'zh';
+  if (hours > 0 && hours < 1 / 60) return `${Math.ceil(hours * 3_600)} ${zh ? '秒' : 's'}`;
   if (hours < 1) return `${Math.round(hours * 60)} ${zh ? '分钟' : 'min'}`;
   if (hours < 48) return `${hours.toFixed(1)} ${zh ? '小时' : 'h'}`;
   return `${(hours / 24).toFixed(1)} ${zh ? '天' : 'd'}`;
