@@ -24,6 +24,7 @@ use crate::live::Live;
 use crate::meters::MeterWatch;
 use crate::notices::Courier;
 use crate::publish::{Names, Pages, PublishStand, Publisher};
+use crate::reserve::Reserve;
 use crate::sight::Sight;
 use crate::store::{OutboxWriter, Records, StoreError};
 use crate::telemetry::{
@@ -108,6 +109,9 @@ impl Daemon {
     ) -> Result<Self, DaemonError> {
         let started_at = Timestamp::now();
         let lock = lock(data)?;
+        // Before the stores are opened, which needs some room.
+        let reserve = Reserve::of(data);
+        reserve.settle();
         let calendar = Arc::new(WorkCalendar::new(
             site.standard.calendar.clone(),
             site.timezone.clone(),
@@ -223,6 +227,7 @@ impl Daemon {
                 .map(|one| (Arc::clone(&one.name), Arc::clone(&one.stand)))
                 .collect(),
             storage: vec![outbox_trouble, history_trouble],
+            reserve,
             recorded_until,
             desk: desk.clone(),
         };

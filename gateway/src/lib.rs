@@ -21,6 +21,7 @@ pub mod notices;
 mod planted;
 pub mod publish;
 pub mod report;
+mod reserve;
 mod sight;
 pub mod store;
 pub mod telemetry;

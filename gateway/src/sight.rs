@@ -12,6 +12,7 @@ use tracing::warn;
 use crate::alarms::Level;
 use crate::desk::{DeskHandle, OwnLevel, OwnRule};
 use crate::publish::PublishStand;
+use crate::reserve::Reserve;
 use crate::telemetry::{DeliveryStand, Trouble};
 
 /// How often it looks.
@@ -31,6 +32,8 @@ pub struct Sight {
     pub publishing: Option<Arc<Mutex<PublishStand>>>,
     /// Why telemetry is not stored.
     pub storage: Vec<Trouble>,
+    /// The room that is set aside on the disk.
+    pub reserve: Reserve,
     /// When the newest sample of before the start was read.
     pub recorded_until: Option<Timestamp>,
     /// Where levels go.
@@ -62,6 +65,9 @@ impl Sight {
                 .map(|(name, it)| (name.as_ref(), stand(it)))
                 .collect();
             let storage = self.storage.iter().find_map(Trouble::reason);
+            let reserve = self.reserve.clone();
+            // Nobody waits for the disk here.
+            drop(tokio::task::spawn_blocking(move || reserve.settle()));
             self.desk.own(denied(&deliveries));
             self.desk.own(late(&deliveries, now));
             if let Some(stand) = &self.publishing {

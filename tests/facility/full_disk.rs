@@ -67,6 +67,31 @@ fn a_full_disk_stops_neither_the_polls_nor_the_page_and_the_ticket_comes_with_th
     gateway.stop();
 }
 
+/// Power fails while the disk is full: the gateway comes up all the same, reads, and opens the ticket.
+#[test]
+fn a_gateway_that_is_started_on_a_full_disk_reads_and_opens_tickets() {
+    let scene = Scene::new();
+    let disk = SmallDisk::mount(&scene.data(), 32);
+    let mut site = scene.draft();
+    site.connection("pump_room", &scene.modbus_url(), "500ms", "2s");
+    site.device(DEVICE, "fire-main", "pump_room", "1")
+        .leak_rule("1s")
+        .write(&scene.site());
+    let simulator = scene.simulate();
+    let mut gateway = scene.run();
+    gateway.wait_until_good(DEVICE);
+    disk.fill();
+    gateway.kill();
+    let mut gateway = scene.run();
+    gateway.wait_until_good(DEVICE);
+    simulator.inject(DEVICE, "main_leak");
+    until_ok("the ticket", SOON, || {
+        let tickets = gateway.tickets_of(DEVICE);
+        so(tickets.len() == 1, || format!("{tickets:#?}"))
+    });
+    gateway.stop();
+}
+
 fn taken(gateway: &Gateway) -> f64 {
     gateway
         .metrics()
