@@ -69,6 +69,7 @@ soak: test-setup $(WEB)/dist/index.html ## the long forms: KILLS=200 kills, CHAO
 
 bench: build debian ## measure the gateway under a campus's load, beside references (ARGS="load mqtt" for parts)
 	$(call say,The benchmark)
+	cargo build --release -p gateway --example fill_records
 	cargo run --release -p bench -- $(ARGS)
 
 # nextest, where it is installed, runs the timing tests alone and tells slow ones; cargo's own runner does as well.

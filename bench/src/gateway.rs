@@ -16,7 +16,8 @@ const STOP: Duration = Duration::from_secs(30);
 pub struct Gateway {
     /// Its process.
     pub process: Process,
-    address: String,
+    /// Where it listens, as `host:port`.
+    pub address: String,
 }
 
 impl Gateway {
@@ -55,19 +56,28 @@ impl Gateway {
 
 /// `FACILITY_GATEWAY`, or the binary beside this one.
 fn binary() -> Outcome<PathBuf> {
-    if let Some(path) = std::env::var_os("FACILITY_GATEWAY") {
-        return Ok(path.into());
+    match std::env::var_os("FACILITY_GATEWAY") {
+        Some(path) => Ok(path.into()),
+        None => beside_own("facility-gateway", ""),
     }
+}
+
+/// A program of the gateway's, beside this one; `target` is what cargo is told beside the package to build it.
+///
+/// # Errors
+/// It is not there.
+pub fn beside_own(program: &str, target: &str) -> Outcome<PathBuf> {
     let own = std::env::current_exe().during("the benchmark's own path")?;
-    let binary = own.with_file_name("facility-gateway");
-    if binary.exists() {
-        Ok(binary)
-    } else {
-        Err(Trouble::new(format!(
-            "{} is not there: build it with `cargo build --release -p gateway`",
-            binary.display()
-        )))
+    let program = own.with_file_name(program);
+    if program.exists() {
+        return Ok(program);
     }
+    let build = format!("cargo build --release -p gateway {target}");
+    Err(Trouble::new(format!(
+        "{} is not there: build it with `{}`",
+        program.display(),
+        build.trim_end()
+    )))
 }
 
 /// The one line on its standard output says where it listens.

@@ -29,6 +29,29 @@ pub fn get(address: &str, path: &str) -> Outcome<String> {
     Ok(body.to_owned())
 }
 
+/// Sends a whole request of version 1.0; the body of an answer with that status, as it came.
+///
+/// # Errors
+/// Nobody answers there, or with another status.
+pub fn exchange(address: &str, request: &str, status: u16) -> Outcome<Vec<u8>> {
+    let first = request.lines().next().unwrap_or_default();
+    let mut stream = TcpStream::connect(address).during(first)?;
+    stream.set_read_timeout(Some(LIMIT)).during(first)?;
+    stream.write_all(request.as_bytes()).during(first)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).during(first)?;
+    let head_ends = answer
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .during(first)?;
+    let head = String::from_utf8_lossy(answer.get(..head_ends).unwrap_or_default()).into_owned();
+    let line = head.lines().next().unwrap_or_default();
+    if line.split(' ').nth(1) != Some(&status.to_string()) {
+        return Err(Trouble::new(format!("{first}: {line}")));
+    }
+    Ok(answer.split_off(head_ends + 4))
+}
+
 /// Waits until a path answers with 200.
 ///
 /// # Errors

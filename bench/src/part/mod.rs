@@ -12,6 +12,7 @@ mod profile;
 mod rule;
 mod scale;
 mod slow;
+mod tickets;
 
 use clap::ValueEnum;
 
@@ -42,6 +43,8 @@ pub enum Part {
     Outage,
     /// Messages of an MQTT broker, beside a bare consumer.
     Mqtt,
+    /// How long people wait with 100,000 tickets and ten years of journal.
+    Tickets,
     /// Draws where the gateway's time goes (needs `perf`).
     Profile,
 }
@@ -59,6 +62,7 @@ impl Part {
         Self::Scale,
         Self::Outage,
         Self::Mqtt,
+        Self::Tickets,
     ];
 
     /// Its name on the command line and in the table.
@@ -74,6 +78,7 @@ impl Part {
             Self::Scale => "scale",
             Self::Outage => "outage",
             Self::Mqtt => "mqtt",
+            Self::Tickets => "tickets",
             Self::Profile => "profile",
         }
     }
@@ -94,6 +99,7 @@ impl Part {
             Self::Scale => scale::measure(setting, figures),
             Self::Outage => outage::measure(setting, figures),
             Self::Mqtt => mqtt::measure(setting, figures),
+            Self::Tickets => tickets::measure(setting, figures),
             Self::Profile => profile::draw(setting),
         }
     }
