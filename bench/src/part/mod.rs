@@ -51,7 +51,7 @@ pub enum Part {
 
 impl Part {
     /// All but the profile.
-    pub const USUAL: [Self; 10] = [
+    pub const USUAL: [Self; 11] = [
         Self::Rules,
         Self::Driver,
         Self::Load,
