@@ -49,7 +49,7 @@ test: test-setup test-page $(WEB)/dist/index.html ## run every test there is (as
 	$(call run-tests,--workspace)
 
 test-unit: ## run only the tests beside the code: no server, no browser, no root
-	$(call run-tests,--workspace --exclude tests)
+	$(call run-tests,--workspace --exclude tests --lib --bins)
 
 soak: test-setup $(WEB)/dist/index.html ## the long forms: KILLS=200 kills, CHAOS_SECONDS=600 of chaos (SEED=n), planted faults, fuzzing
 	$(call say,A build with planted faults and the one under test)

@@ -10,7 +10,7 @@ const OFFLINE_AFTER: u32 = 3;
 #[derive(Debug)]
 pub struct Live {
     devices: Dense<DeviceIndex, LiveDevice>,
-    points: Dense<PointId, LivePoint>,
+    readings: Dense<PointId, Reading>,
 }
 
 /// How a device answers.
@@ -20,16 +20,18 @@ struct LiveDevice {
     points: usize,
     in_service: bool,
     at: Option<Timestamp>,
+    /// When each of its points was read, once a batch has left some out; before, all of them at `at`.
+    at_of_points: Option<Box<[Option<Timestamp>]>>,
     unanswered: u32,
     answered_ever: bool,
     version: u64,
 }
 
 /// The newest sample of a point.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LivePoint {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LivePoint<'live> {
     /// What it says.
-    pub reading: Reading,
+    pub reading: &'live Reading,
     /// When; none before the first.
     pub at: Option<Timestamp>,
 }
@@ -70,17 +72,14 @@ impl Live {
             points: device.profile.points.len(),
             in_service: device.in_service,
             at: None,
+            at_of_points: None,
             unanswered: 0,
             answered_ever: false,
             version: 0,
         };
-        let nothing = LivePoint {
-            reading: Reading::Missing(Missing::NotReadYet),
-            at: None,
-        };
         Self {
             devices: Dense::new(site.devices.values().map(device).collect()),
-            points: Dense::build(site.point_count(), |_| nothing.clone()),
+            readings: Dense::build(site.point_count(), |_| Reading::Missing(Missing::NotReadYet)),
         }
     }
 
@@ -101,13 +100,14 @@ impl Live {
             0
         };
         device.answered_ever |= !silent;
-        device.at = Some(batch.at);
+        device.note_time(batch);
         let mut changed = before != (device.unanswered >= OFFLINE_AFTER, device.answered_ever);
         for sample in &batch.samples {
-            let point = self.points.at_mut(sample.point);
-            changed |= point.reading != sample.reading;
-            point.reading.clone_from(&sample.reading);
-            point.at = Some(batch.at);
+            let reading = self.readings.at_mut(sample.point);
+            if *reading != sample.reading {
+                changed = true;
+                reading.clone_from(&sample.reading);
+            }
         }
         if changed {
             device.version += 1;
@@ -132,13 +132,19 @@ impl Live {
     }
 
     /// The newest samples of a device, in the profile's order.
-    pub fn points_of(&self, device: DeviceIndex) -> impl Iterator<Item = (PointId, &LivePoint)> {
+    pub fn points_of(&self, device: DeviceIndex) -> impl Iterator<Item = (PointId, LivePoint<'_>)> {
         let live = self.devices.at(device);
         let first = live.first_point.0;
         let count = u32::try_from(live.points).unwrap_or(u32::MAX);
         (first..first.saturating_add(count))
-            .map(PointId)
-            .map(|id| (id, self.points.at(id)))
+            .zip(0..)
+            .map(move |(id, position)| {
+                let point = LivePoint {
+                    reading: self.readings.at(PointId(id)),
+                    at: live.at_of(position),
+                };
+                (PointId(id), point)
+            })
     }
 
     /// Counts up whenever a value, a quality or the state of a device changes.
@@ -158,6 +164,32 @@ impl Live {
             at,
             samples: samples.collect(),
         })
+    }
+}
+
+impl LiveDevice {
+    fn at_of(&self, position: usize) -> Option<Timestamp> {
+        match &self.at_of_points {
+            Some(each) => each.get(position).copied().flatten(),
+            None => self.at,
+        }
+    }
+
+    /// Points have times of their own only where they are not read together: most devices' always are, and a time is larger than a
+    /// number.
+    fn note_time(&mut self, batch: &Batch) {
+        let before = self.at.replace(batch.at);
+        if batch.samples.len() < self.points && self.at_of_points.is_none() {
+            self.at_of_points = Some(vec![before; self.points].into());
+        }
+        if let Some(each) = &mut self.at_of_points {
+            for sample in &batch.samples {
+                let position = sample.point.0.wrapping_sub(self.first_point.0) as usize;
+                if let Some(at) = each.get_mut(position) {
+                    *at = Some(batch.at);
+                }
+            }
+        }
     }
 }
 
@@ -210,7 +242,7 @@ mod tests {
         assert!(!live.take(&batch(&site, 9, Reading::Good(Value::Number(0.1)))));
         assert!(
             live.points_of(DeviceIndex(0))
-                .all(|(_, point)| point.reading == Reading::Good(Value::Number(0.4)))
+                .all(|(_, point)| *point.reading == Reading::Good(Value::Number(0.4)))
         );
     }
 
@@ -224,5 +256,33 @@ mod tests {
         assert_eq!(live.version(DeviceIndex(0)), version);
         live.take(&batch(&site, 2, Reading::Good(Value::Number(0.5))));
         assert_eq!(live.version(DeviceIndex(0)), version + 1);
+    }
+
+    #[test]
+    fn a_point_that_a_batch_leaves_out_keeps_the_time_of_its_own_reading() {
+        let site = one_fire_main();
+        let mut live = Live::new(&site);
+        let times = |live: &Live| -> Vec<_> {
+            live.points_of(DeviceIndex(0))
+                .map(|(_, point)| point.at)
+                .collect()
+        };
+        assert_eq!(times(&live), [None, None]);
+        let whole = |second| batch(&site, second, Reading::Good(Value::Number(0.4)));
+        let first_point_only = |second| {
+            let mut batch = whole(second);
+            batch.samples.truncate(1);
+            batch
+        };
+        live.take(&whole(0));
+        assert_eq!(times(&live), [Some(at(0)), Some(at(0))]);
+        live.take(&first_point_only(1));
+        live.take(&first_point_only(2));
+        assert_eq!(times(&live), [Some(at(2)), Some(at(0))]);
+        live.take(&whole(3));
+        assert_eq!(times(&live), [Some(at(3)), Some(at(3))]);
+        let mut live = Live::new(&site);
+        live.take(&first_point_only(1));
+        assert_eq!(times(&live), [Some(at(1)), None]);
     }
 }

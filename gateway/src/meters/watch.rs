@@ -102,7 +102,7 @@ impl Book {
     fn look(&mut self, live: &Live) {
         for meter in &mut self.meters {
             let found = live.points_of(meter.device).nth(meter.position);
-            if let Some(Reading::Good(Value::Number(value))) = found.map(|(_, point)| &point.reading) {
+            if let Some(Reading::Good(Value::Number(value))) = found.map(|(_, point)| point.reading) {
                 meter.looks.see(*value);
             }
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use model::{Batch, Dense, Device, DeviceIndex, PointId, Site, Value};
+use model::{Batch, Dense, Device, DeviceIndex, Point, PointId, Site, Value};
 
 /// Renders batches as lines; names and tags are escaped once a site, not once a sample.
 pub struct LineRenderer {
@@ -16,22 +16,18 @@ struct Head {
     /// Measurement and tags.
     text: String,
     first_point: PointId,
-    /// The names of its profile's points, shared by all devices that have it.
+    /// `,NAME=` for each of its profile's points, shared by all devices that have it.
     fields: Arc<[String]>,
 }
 
 impl LineRenderer {
     /// A renderer for a site's devices.
     pub fn new(site: &Site) -> Self {
+        let field = |point: &Point| format!(",{}=", escaped(&point.name));
         let fields: HashMap<&str, Arc<[String]>> = site
             .profiles
             .iter()
-            .map(|(id, profile)| {
-                (
-                    id.as_str(),
-                    profile.points.iter().map(|point| escaped(&point.name)).collect(),
-                )
-            })
+            .map(|(id, profile)| (id.as_str(), profile.points.iter().map(field).collect()))
             .collect();
         let heads = site.devices.values().map(|device| Head {
             text: head(site, device),
@@ -57,16 +53,25 @@ impl LineRenderer {
             let (Some(value), Some(field)) = (sample.reading.good(), head.fields.get(position)) else {
                 continue;
             };
-            lines.push(if count == 0 { ' ' } else { ',' });
-            lines.push_str(field);
-            lines.push('=');
+            // Line protocol has no word for them; no driver makes them, and one would spoil its line.
+            if matches!(value, Value::Number(number) if !number.is_finite()) {
+                continue;
+            }
+            match (count, field.get(1..)) {
+                (0, Some(first)) => {
+                    lines.push(' ');
+                    lines.push_str(first);
+                }
+                _ => lines.push_str(field),
+            }
             push_value(lines, value);
             count += 1;
         }
         if count == 0 {
             lines.truncate(start);
         } else {
-            let _ = writeln!(lines, " {}", batch.at.as_nanosecond());
+            let nanoseconds = i64::try_from(batch.at.as_nanosecond()).unwrap_or(i64::MAX);
+            let _ = writeln!(lines, " {nanoseconds}");
         }
         count
     }
@@ -97,7 +102,7 @@ fn push_value(lines: &mut String, value: &Value) {
             for character in text.chars() {
                 match character {
                     '"' | '\\' => lines.extend(['\\', character]),
-                    '\n' | '\r' => lines.push(' '),
+                    _ if character.is_control() => lines.push(' '),
                     _ => lines.push(character),
                 }
             }
@@ -107,14 +112,14 @@ fn push_value(lines: &mut String, value: &Value) {
 }
 
 /// A tag's key or value, or a field's key. A line break cannot be written at all, and a backslash at the end would escape what
-/// follows, so both become other characters.
+/// follows, so they become other characters, and so do all control characters.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             ',' | '=' | ' ' => escaped.extend(['\\', character]),
-            '\n' | '\r' | '\t' => escaped.push_str("\\ "),
             '\\' => escaped.push('/'),
+            _ if character.is_control() => escaped.push_str("\\ "),
             _ => escaped.push(character),
         }
     }

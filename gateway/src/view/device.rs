@@ -42,8 +42,8 @@ pub struct PointView {
 
 impl PointView {
     /// A point as it is.
-    pub fn new(point: &Point, live: &LivePoint, timezone: &TimeZone) -> Self {
-        let (quality, reason) = quality(&live.reading);
+    pub fn new(point: &Point, live: LivePoint<'_>, timezone: &TimeZone) -> Self {
+        let (quality, reason) = quality(live.reading);
         Self {
             value: live.reading.value().map_or(Json::Null, value),
             unit: point.unit.clone(),
@@ -60,7 +60,7 @@ impl DeviceView {
         site: &Site,
         device: &Device,
         state: DeviceState,
-        points: impl Iterator<Item = &'live LivePoint>,
+        points: impl Iterator<Item = LivePoint<'live>>,
         wanted: Option<&[String]>,
     ) -> Self {
         let mut shown = Map::new();
