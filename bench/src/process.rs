@@ -169,6 +169,16 @@ fn prepare(name: &str, command: &Command, core: Core, folder: &Path) -> Outcome<
 }
 
 /// utime and stime, the 14th and 15th field; the second is the name, which may have spaces and is in brackets.
+/// Seconds of processor time that the benchmark itself has used, its children's left out.
+///
+/// # Errors
+/// There is no /proc.
+pub fn own_cpu_seconds() -> Outcome<f64> {
+    let path = "/proc/self/stat";
+    let stat = std::fs::read_to_string(path).during(path)?;
+    cpu_seconds_of(&stat).ok_or_else(|| Trouble::new(format!("{path} is not as proc(5) has it")))
+}
+
 fn cpu_seconds_of(stat: &str) -> Option<f64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_whitespace().skip(11);

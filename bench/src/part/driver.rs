@@ -17,7 +17,7 @@ use crate::farm::registers::{ANSWER_BYTES, REQUEST_BYTES};
 use crate::farm::{Farm, FarmShape};
 use crate::figures::Target::RatioAtLeast;
 use crate::figures::{Figure, Figures, median};
-use crate::process::Core;
+use crate::process::{Core, own_cpu_seconds};
 use crate::running::fresh_folder;
 use crate::setting::Setting;
 use crate::site::FarmSite;
@@ -43,22 +43,37 @@ pub(super) fn measure(setting: &Setting, figures: &mut Figures) -> Outcome<()> {
     let site = site(&folder, farm.port)?;
     let (mut bare, mut ours) = (Vec::new(), Vec::new());
     for window in 1..=setting.windows {
-        bare.push(bare_rate(setting, &mut farm)?);
-        ours.push(driver_rate(setting, &mut farm, &site)?);
+        let (loops, driver) = (
+            bare_rate(setting, &mut farm)?,
+            driver_rate(setting, &mut farm, &site)?,
+        );
         setting.tell(&format!(
-            "window {window} of {}: bare loop {:.0} requests/s, driver {:.0}",
-            setting.windows,
-            bare.last().unwrap_or(&0.0),
-            ours.last().unwrap_or(&0.0)
+            "window {window} of {}: bare loop {:.0} requests/s of {:.1} us, driver {:.0} of {:.1} us",
+            setting.windows, loops.a_second, loops.cpu_us, driver.a_second, driver.cpu_us
         ));
+        bare.push(loops);
+        ours.push(driver);
     }
-    let ours = Figure::new("requests of the driver, decoded", median(&ours), "1/s");
+    let median_of = |rates: &[Rate], of: fn(&Rate) -> f64| median(&rates.iter().map(of).collect::<Vec<_>>());
+    let rate = |rates: &[Rate]| median_of(rates, |rate| rate.a_second);
+    let cpu_us = |rates: &[Rate]| median_of(rates, |rate| rate.cpu_us);
+    let requests = Figure::new("requests of the driver, decoded", rate(&ours), "1/s");
+    let cost = Figure::new("… processor time of each", cpu_us(&ours), "us");
     figures.add(
-        &ours
-            .beside(median(&bare), "bare socket loop")
+        &requests
+            .beside(rate(&bare), "bare socket loop")
             .target(RatioAtLeast(0.6)),
     );
+    figures.add(&cost.beside(cpu_us(&bare), "bare socket loop"));
     Ok(())
+}
+
+/// What was reached in one window.
+struct Rate {
+    /// Requests a second.
+    a_second: f64,
+    /// The processor time of each, in microseconds, which neighbours on the machine spoil less.
+    cpu_us: f64,
 }
 
 fn site(folder: &Path, port: u16) -> Outcome<Arc<Site>> {
@@ -86,14 +101,19 @@ fn runtime() -> Outcome<Runtime> {
         .during("the async runtime")
 }
 
-async fn rate(setting: &Setting, farm: &mut Farm) -> Outcome<f64> {
+async fn rate(setting: &Setting, farm: &mut Farm) -> Outcome<Rate> {
     tokio::time::sleep(WARM_UP).await;
     farm.reset()?;
+    let before = own_cpu_seconds()?;
     tokio::time::sleep(setting.window).await;
-    Ok(farm.tally()?.rate())
+    let (after, tally) = (own_cpu_seconds()?, farm.tally()?);
+    Ok(Rate {
+        a_second: tally.rate(),
+        cpu_us: (after - before) * 1_000_000.0 / tally.requests.max(1.0),
+    })
 }
 
-fn bare_rate(setting: &Setting, farm: &mut Farm) -> Outcome<f64> {
+fn bare_rate(setting: &Setting, farm: &mut Farm) -> Outcome<Rate> {
     runtime()?.block_on(async {
         let mut loops = JoinSet::new();
         for line in 0..SHAPE.lines {
@@ -126,7 +146,7 @@ async fn ask_for_ever(line: usize, port: u16) -> std::io::Result<()> {
     Ok(())
 }
 
-fn driver_rate(setting: &Setting, farm: &mut Farm, site: &Arc<Site>) -> Outcome<f64> {
+fn driver_rate(setting: &Setting, farm: &mut Farm, site: &Arc<Site>) -> Outcome<Rate> {
     runtime()?.block_on(async {
         let (deliver, mut delivered) = mpsc::channel::<Delivery>(8_192);
         let stop = CancellationToken::new();
