@@ -3,9 +3,9 @@
 use model::{Device, Missing};
 use tokio_modbus::ExceptionCode;
 
-use super::super::healing::Healing;
 use super::super::plan::{Plan, Read};
 use super::super::wire::{Failure, Wire};
+use super::healing::Healing;
 use super::outcome::Outcome;
 use crate::health::Condition;
 use crate::meters::DeviceMeters;

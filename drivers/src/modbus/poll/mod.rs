@@ -1,6 +1,7 @@
 //! The loop of one Modbus connection: takes whoever is due, asks what its plan says, and hands the batch on.
 
 mod asking;
+mod healing;
 mod outcome;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,6 @@ use model::{Batch, Connection, ConnectionIndex, Device, DeviceIndex, Unit};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::healing::Healing;
 use super::plan::book::Plans;
 use super::schedule::Schedule;
 use super::wire::Wire;
@@ -23,6 +23,7 @@ use crate::field::Field;
 use crate::health::{Condition, Health};
 use crate::meters::{ConnectionMeters, DeviceMeters};
 use asking::Asking;
+use healing::Healing;
 use outcome::Outcome;
 
 /// A unit that left so many polls in a row unanswered is asked only to see whether it is there again.

@@ -253,7 +253,7 @@ fn words(answer: Answer) -> Vec<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modbus::raw_server::{Deed, RawServer, Request};
+    use crate::modbus::tests::raw_server::{Deed, RawServer, Request};
 
     async fn found(server: &RawServer, from: u16, to: u16) -> Result<Found, ProbeError> {
         let asked = Asked {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::learnt::{Learnt, Tried};
-use super::plan::{Read, part};
+use super::super::learnt::{Learnt, Tried};
+use super::super::plan::{Read, part};
 
 /// Extra requests in one poll, so that learning never takes a line from the other devices.
 const MOST_EXTRA: u32 = 8;

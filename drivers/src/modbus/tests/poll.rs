@@ -13,7 +13,7 @@ use tokio_modbus::server::{Service, tcp};
 use tokio_modbus::{ExceptionCode, Response, SlaveRequest};
 use tokio_util::sync::CancellationToken;
 
-use super::poll_harness::{NO_ANSWER, fast, good, one_device, readings, registers, run};
+use super::harness::{NO_ANSWER, fast, good, one_device, readings, registers, run};
 use super::raw_server::{Deed, RawServer, Request};
 use crate::test_site::{limited_profile, modbus_at, point_at, profile, site};
 use crate::{Field, start};

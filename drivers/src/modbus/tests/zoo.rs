@@ -8,10 +8,10 @@ use std::time::Duration;
 use model::RegisterTable::{self, Holding};
 use model::{DataType, DeviceIndex, Missing, Reading, Unit};
 
-use super::learnt::Learnt;
-use super::poll_harness::{NO_ANSWER, Running, fast, good, one_device, readings, registers, run, run_in};
+use super::harness::{NO_ANSWER, Running, fast, good, one_device, readings, registers, run, run_in};
 use super::raw_server::{Deed, RawServer, Request};
 use crate::Field;
+use crate::modbus::learnt::Learnt;
 use crate::test_site::{modbus_at, site};
 
 fn ms(millis: u64) -> Duration {
@@ -182,13 +182,16 @@ async fn a_device_that_needs_a_rest_between_requests_is_given_one_once_it_has_fa
     let site = fast(one_device(&server, &[0, 500, 1000]), ms(300));
     let field = Arc::new(Field::new(Arc::new(site)));
     let mut running = run_in(Arc::clone(&field));
-    settled(&mut running, &[good(100), good(600), good(1100)]).await;
-    for _ in 0..3 {
-        assert_eq!(
-            readings(&running.next().await),
-            [good(100), good(600), good(1100)]
-        );
+    // A busy machine is itself a rest, so a rest that is too short may do for a poll or two.
+    let mut right_in_a_row = 0;
+    for _ in 0..60 {
+        let is_right = readings(&running.next().await) == [good(100), good(600), good(1100)];
+        right_in_a_row = if is_right { right_in_a_row + 1 } else { 0 };
+        if right_in_a_row == 4 {
+            break;
+        }
     }
+    assert_eq!(right_in_a_row, 4);
     let pause = field.device(DeviceIndex(0)).unwrap().learnt.pause;
     assert!((ms(10)..=ms(80)).contains(&pause), "{pause:?}");
 }
@@ -298,6 +301,17 @@ async fn how_a_device_does_and_what_is_asked_of_it_can_be_seen() {
     assert!(stats.polls >= 1 && stats.refusals >= 2 && stats.latency.is_some());
     let connection = field.connection(model::ConnectionIndex(0)).unwrap();
     assert!(connection.is_up && connection.reconnects == 0 && connection.latency.is_some());
+    let metrics = field.metrics();
+    for line in [
+        format!(
+            "facility_refusals_total{{device=\"device-0\"}} {}",
+            stats.refusals
+        ),
+        "# TYPE facility_connection_up gauge".to_owned(),
+        "facility_connection_up{connection=\"line\"} 1".to_owned(),
+    ] {
+        assert!(metrics.lines().any(|there| there == line), "{line} in {metrics}");
+    }
 }
 
 #[tokio::test]

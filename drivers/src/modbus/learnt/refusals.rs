@@ -1,41 +1,12 @@
-//! What a device has shown of itself that its profile does not say: registers that it refuses, blocks that it does not take, the
-//! rest that it needs between two requests.
+//! Finds out why a block was refused, from what came of asking for its parts.
 //!
 //! A refused block is parted where it may be parted, and its halves are asked for. A part that can't be parted further and is
 //! refused has registers that are not there. Halves that both come mean that the whole was too long, or that what stands between
 //! them must not be read: which of the two, the lengths that have been seen to work decide.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use model::RegisterTable;
 
-/// At most so many refused stretches and borders are kept of a device; one that has more is not what its profile describes.
-pub(crate) const MOST_KEPT: usize = 256;
-/// The first rest that is tried, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const LONGEST_PAUSE: Duration = Duration::from_millis(320);
-/// So many polls in a row in which a unit answers at first and is silent then make one try a longer rest.
-const SUSPICIONS: u8 = 2;
-/// Every rest was tried, and none helped.
-const GIVEN_UP: u8 = u8::MAX;
-
-/// Registers or bits that stand together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stretch {
-    /// Of which table.
-    pub table: RegisterTable,
-    /// The first.
-    pub first: u16,
-    /// How many.
-    pub count: u16,
-}
-
-impl Stretch {
-    pub(crate) fn end(&self) -> u32 {
-        u32::from(self.first) + u32::from(self.count)
-    }
-}
+use super::{Learnt, Length, MOST_KEPT, Stretch};
 
 /// What came of asking for a stretch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,92 +19,7 @@ pub(crate) struct Tried {
     pub(crate) is_alone: bool,
 }
 
-/// What a device has shown of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Learnt {
-    /// Stretches that were refused, each a point's, with the exception's code. They are left out.
-    pub refused: BTreeMap<Stretch, u8>,
-    /// Where a block must not go on: the first register after each border. Whether it has been made sure.
-    pub(crate) borders: BTreeMap<(RegisterTable, u16), bool>,
-    /// How many registers it answers at once.
-    pub registers: Length,
-    /// How many bits.
-    pub bits: Length,
-    /// The rest between two requests that was found to be needed; zero for none.
-    pub pause: Duration,
-    pub(crate) suspicions: u8,
-}
-
-/// How long a block a device takes, as far as it is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Length {
-    /// The longest that came.
-    pub proven: u16,
-    /// The shortest that was refused for its length alone.
-    pub refused: Option<u16>,
-}
-
-impl Length {
-    /// The longest block to ask for: halfway between what came and what was refused, until the two are neighbours.
-    pub(crate) fn most(self, allowed: u16) -> u16 {
-        match self.refused {
-            None => allowed,
-            Some(refused) => self
-                .proven
-                .midpoint(refused.max(self.proven))
-                .clamp(1, allowed.max(1)),
-        }
-    }
-}
-
 impl Learnt {
-    /// Where a block must not go on: the first register or bit after each border.
-    pub fn borders(&self) -> impl Iterator<Item = (RegisterTable, u16)> {
-        self.borders.keys().copied()
-    }
-
-    /// Whether there is nothing to say.
-    pub fn is_empty(&self) -> bool {
-        self.refused.is_empty()
-            && self.borders.is_empty()
-            && self.lengths().all(|length| length.refused.is_none())
-            && self.pause.is_zero()
-    }
-
-    fn lengths(&self) -> impl Iterator<Item = &Length> {
-        [&self.registers, &self.bits].into_iter()
-    }
-
-    /// The length that holds for a table.
-    pub(crate) fn length(&self, table: RegisterTable) -> Length {
-        if table.is_bits() {
-            self.bits
-        } else {
-            self.registers
-        }
-    }
-
-    /// Whether a block from `first` on may not go on to a point at `next`.
-    pub(crate) fn parts(&self, table: RegisterTable, first: u16, next: u32) -> bool {
-        let Some(after) = first.checked_add(1) else {
-            return false;
-        };
-        let next = u16::try_from(next).unwrap_or(u16::MAX);
-        after <= next
-            && self
-                .borders
-                .range((table, after)..=(table, next))
-                .next()
-                .is_some()
-    }
-
-    /// Whether any register from `first` up to but without `end` was refused.
-    pub(crate) fn is_refused_within(&self, table: RegisterTable, first: u32, end: u32) -> bool {
-        self.refused
-            .keys()
-            .any(|stretch| stretch.table == table && u32::from(stretch.first) < end && first < stretch.end())
-    }
-
     /// A block that was refused is asked for in two parts, the second from `at` on.
     pub(crate) fn part(&mut self, table: RegisterTable, at: u16) {
         if self.borders.len() < MOST_KEPT {
@@ -235,38 +121,6 @@ impl Learnt {
             &mut self.bits
         } else {
             &mut self.registers
-        }
-    }
-
-    /// A unit answered at the beginning of a poll and was silent then: it may need a longer rest. Whether another one is tried now.
-    pub(crate) fn fell_silent(&mut self) -> bool {
-        if !self.may_need_rest() {
-            return false;
-        }
-        self.suspicions += 1;
-        if self.suspicions < SUSPICIONS {
-            return false;
-        }
-        if self.pause >= LONGEST_PAUSE {
-            // No rest helps, so it is something else.
-            self.pause = Duration::ZERO;
-            self.suspicions = GIVEN_UP;
-        } else {
-            self.suspicions = 0;
-            self.pause = (self.pause * 2).max(FIRST_PAUSE);
-        }
-        true
-    }
-
-    /// Whether a longer rest may still be what it needs.
-    pub(crate) fn may_need_rest(&self) -> bool {
-        self.suspicions != GIVEN_UP
-    }
-
-    /// It answered all that it was asked.
-    pub(crate) fn answered_all(&mut self) {
-        if self.may_need_rest() {
-            self.suspicions = 0;
         }
     }
 }
@@ -413,28 +267,6 @@ mod tests {
             learnt.digest(&tried);
         }
         assert!(learnt.is_empty(), "{learnt:?}");
-    }
-
-    #[test]
-    fn a_unit_that_falls_silent_after_its_first_answer_is_given_longer_and_longer_rests() {
-        let mut learnt = Learnt::default();
-        assert!(!learnt.fell_silent());
-        learnt.answered_all();
-        assert!(!learnt.fell_silent() && learnt.fell_silent());
-        assert_eq!(learnt.pause, FIRST_PAUSE);
-        while learnt.pause < LONGEST_PAUSE {
-            learnt.fell_silent();
-        }
-    }
-
-    #[test]
-    fn a_unit_that_no_rest_helps_is_given_none() {
-        let mut learnt = Learnt::default();
-        let tries = (0..100).filter(|_| learnt.fell_silent()).count();
-        assert_eq!(
-            (tries, learnt.pause, learnt.may_need_rest()),
-            (8, Duration::ZERO, false)
-        );
     }
 
     proptest! {

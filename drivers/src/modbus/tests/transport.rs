@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_serial::{SerialPort, SerialStream};
 
-use super::poll_harness::{NO_ANSWER, fast, good, readings, registers, run};
+use super::harness::{NO_ANSWER, fast, good, readings, registers, run};
 use super::raw_server::{Deed, Framing, RawServer, Request, serve};
 use crate::test_site::{connection, site};
 use crate::test_tls::{Identities, identities};

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::link::sum_frames::sum;
+use crate::modbus::link::sum_frames::sum;
 
 /// What the server does about a request.
 pub(crate) enum Deed {

@@ -1,0 +1,7 @@
+//! The whole of it against servers that are there: `poll` and `zoo` on a socket, `transport` on every way to a line.
+
+mod harness;
+mod poll;
+pub(crate) mod raw_server;
+mod transport;
+mod zoo;
