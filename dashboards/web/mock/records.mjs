@@ -88,6 +88,9 @@ export class Records {
       replaced_at: of('replaced')[0]?.at ?? null,
       replacements: of('replaced'),
       earlier_nameplates: of('nameplate', 0, present),
+      documents: of('document', present),
+      earlier_documents: of('document', 0, present),
+      planned: plans(this.desk).filter((plan) => plan.device === id),
       commissioning: profile.points.map((point) => ({
         point: point.name,
         title: point.title,
@@ -111,6 +114,62 @@ export class Records {
         })),
     };
   }
+}
+
+const both = (zh, en) => ({ zh, en });
+
+/** The site's plan of recurring work. */
+export function plans(desk, now = Date.now()) {
+  const day = (n) => iso(now + n * 86_400_000).slice(0, 10);
+  const newest = (work) => [...desk.tickets.values()].findLast((ticket) => ticket.planned?.work === work)?.id ?? null;
+  const plan = (id, what, every, due, lead, evidence, quote, device = null, checklist = []) => ({
+    id,
+    what,
+    device,
+    every,
+    next_due: day(due),
+    opens_on: day(due - lead),
+    evidence,
+    checklist,
+    quote,
+    ticket: newest(id),
+  });
+  const tanks = both('清洗二次供水水池(箱)', 'Clean the secondary-supply water tanks');
+  const report = both('水质检测报告', 'The water test report');
+  const list = both('巡查记录表', 'The checklist, filled in');
+  const four = Array.from({ length: 4 }, (_, i) => both(`第 ${i + 1} 项`, `Item ${i + 1}`));
+  return [
+    plan(
+      'fire-patrol',
+      both('消防设备巡查', 'Patrol the fire equipment'),
+      'monthly',
+      1,
+      3,
+      list,
+      '消防设备每月巡查不少于1次',
+      null,
+      four,
+    ),
+    plan(
+      'septic-tank',
+      both('化粪池清掏', 'Empty the septic tank'),
+      'yearly',
+      363,
+      3,
+      both('清掏记录', 'The record of it'),
+      '每年一次化粪池清掏',
+    ),
+    plan(
+      'water-tanks',
+      tanks,
+      'twice_a_year',
+      6,
+      7,
+      report,
+      '二次供水每年安排两次清洗水池,并索取相应的检测报告',
+      'water-tank-1',
+    ),
+  ];
 }
 
 function openTicket(ticket) {

@@ -22,6 +22,33 @@ function days(period) {
   return { from, to, count: Math.round((to - from) / 86_400_000) };
 }
 
+/** Two that were read, one that was replaced, one that was not read. */
+function meters(facility, from, now) {
+  const meter = (device, kind, point, title, unit, first, total, resets = 0) => ({
+    device,
+    name: facility.devices.get(device)?.name ?? device,
+    building: facility.devices.get(device)?.building ?? '',
+    point,
+    title,
+    meter: kind,
+    unit,
+    total,
+    from: total === null ? null : iso(from + 60_000),
+    to: total === null ? null : iso(now),
+    first,
+    last: total === null ? null : first + total,
+    resets,
+    days: [],
+  });
+  const energy = text('有功电能', 'Active energy');
+  return [
+    meter('meter-01', 'energy', 'energy', energy, 'kWh', 481_204.5, 12_482.25),
+    meter('meter-02', 'energy', 'energy', energy, 'kWh', 91_002, 8_104.1, 1),
+    meter('meter-03', 'energy', 'energy', energy, 'kWh', null, null),
+    meter('booster-2', 'water', 'water_delivered', text('累计供水量', 'Water delivered'), 'm³', 49_165, 3_021.4),
+  ];
+}
+
 /** The report of a period that some work was done in, or of one in which nothing was. */
 export function report(period, facility, desk, now = Date.now()) {
   const { from, to, count } = days(period);
@@ -165,6 +192,7 @@ export function report(period, facility, desk, now = Date.now()) {
       by: '张建国',
       notice: '接触器线圈;告知 3号楼业主代表:配件后天到,夜间照明由临时灯代替',
     })),
+    meters: isQuiet ? [] : meters(facility, from, now),
     on_word: some.slice(0, 1).map((ticket) => ({
       ticket: ticket.id,
       clock: 'resolve',

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { Desk, problem } from './desk.mjs';
 import { connections, link } from './field.mjs';
 import { valueAt } from './plant.mjs';
-import { Records } from './records.mjs';
+import { plans, Records } from './records.mjs';
 import { report } from './report.mjs';
 import { setScene } from './scenes.mjs';
 import { readDevices, readProfiles } from './site.mjs';
@@ -161,6 +161,7 @@ function answer(method, path, query, body) {
   if (key === 'GET devices') return [200, list(facility.devices.values())];
   if (key === 'GET alarms') return [200, list(desk.alarms.values())];
   if (key === 'GET tickets') return [200, list([...desk.tickets.values()].reverse().map((one) => desk.listed(one)))];
+  if (key === 'GET planned') return [200, list(plans(desk))];
   if (key === 'GET connections') return [200, list(connections(facility.devices.values()))];
   if (key === 'GET report') return [200, report(query.get('month') ?? query.get('quarter'), facility, desk)];
   if (key === 'GET handovers') return [200, list(records.handovers)];
@@ -191,13 +192,15 @@ function answerOfDevice(method, device, verb, query, body) {
   return [404, problem(404, 'Not found', `${device.id} has no ${verb}.`)];
 }
 
-/** A file's bytes, which are the body. */
-async function attach(ticket, query, request) {
+/** A file's bytes, which are the body, for a ticket or for a device's record. */
+async function upload(resource, id, query, request) {
   const parts = [];
   for await (const part of request) parts.push(part);
   const bytes = Buffer.concat(parts);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return desk.attach(ticket, { name: query.get('name'), by: query.get('by'), bytes: bytes.length, sha256 });
+  const file = { name: query.get('name'), by: query.get('by'), bytes: bytes.length, sha256 };
+  if (resource === 'tickets') return desk.attach(id, file);
+  return records.note(facility.devices.get(id), 'document', file);
 }
 
 /** The simulator's control: faults come and go. */
@@ -247,8 +250,8 @@ const server = createServer(async (request, response) => {
     request.on('close', () => readers.delete(response));
     return undefined;
   }
-  const [, ticket] = /^\/api\/v1\/tickets\/([^/]+)\/attachments$/.exec(url.pathname) ?? [];
-  if (ticket !== undefined) return send(await attach(decodeURIComponent(ticket), url.searchParams, request));
+  const [, resource, id] = /^\/api\/v1\/(\w+)\/([^/]+)\/(?:attachments|documents)$/.exec(url.pathname) ?? [];
+  if (id !== undefined) return send(await upload(resource, decodeURIComponent(id), url.searchParams, request));
   return send(answer(request.method, url.pathname.slice('/api/v1/'.length), url.searchParams, await bodyOf(request)));
 });
 

@@ -75,6 +75,7 @@ const SHOTS = {
   ...everyWay('reported', { scene: 'busy', full: true, act: openTicket(/渗水|seeps/, click('ticket-tell')) }),
   ...everyWay('patrol', { scene: 'busy', full: true, act: openTicket(/巡查|Patrol/) }),
   ...everyWay('planned', { scene: 'busy', hash: '#/planned' }),
+  ...everyWay('plan', { scene: 'busy', hash: '#/planned', full: true, act: click('planned-plan') }),
   ...everyWay('handovers', { scene: 'busy', hash: '#/handovers', act: click('handover-new') }),
   ...everyWay('handover', { scene: 'busy', hash: '#/handovers/H-000013', full: true }),
   ...everyWay('shelve', { scene: 'busy', hash: '#/alarms', act: click('alarm-more'), full: true }),

@@ -1,5 +1,5 @@
 // Asks the gateway over HTTP, and turns every way to fail into a Refusal that can be shown in words.
-import type { Connection, DeviceRecord, Handover, Link, Plate } from './records';
+import type { Connection, DeviceRecord, Handover, Link, Plan, Plate } from './records';
 import type { Report } from './report';
 import type {
   Alarm,
@@ -124,12 +124,15 @@ export function act(ticket: string, action: TicketAction, said: Said): Promise<T
   return post(`tickets/${encodeURIComponent(ticket)}/${action}`, said);
 }
 
-/** Attaches a file: its bytes are the body. */
-export function attach(ticket: string, file: File, by: string): Promise<Ticket> {
+/** Sends a file: its bytes are the body. */
+function upload<T>(path: string, file: File, by: string): Promise<T> {
   const query = new URLSearchParams({ name: file.name, by });
   const init = { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: file };
-  return ask(`tickets/${encodeURIComponent(ticket)}/attachments?${query}`, init, UPLOAD_PATIENCE_MS);
+  return ask(`${path}?${query}`, init, UPLOAD_PATIENCE_MS);
 }
+
+export const attach = (ticket: string, file: File, by: string): Promise<Ticket> =>
+  upload(`tickets/${encodeURIComponent(ticket)}/attachments`, file, by);
 
 /** Where an attached file can be downloaded. */
 export const attachmentAddress = (ticket: string, sha256: string): string =>
@@ -160,11 +163,19 @@ export const reportAddress = (period: string, format: 'html' | 'csv'): string =>
 
 const reportQuery = (period: string): string => `report?${period.includes('Q') ? 'quarter' : 'month'}=${period}`;
 
+export const plans = (): Promise<Plan[]> => all('planned');
+
 const ofDevice = (id: string, part: string): string => `devices/${encodeURIComponent(id)}/${part}`;
 
 export const deviceRecord = (id: string): Promise<DeviceRecord> => ask(ofDevice(id, 'record'));
 export const writeNameplate = (id: string, said: Plate & { by: string }): Promise<DeviceRecord> =>
   post(ofDevice(id, 'nameplate'), said);
+export const addDocument = (id: string, file: File, by: string): Promise<DeviceRecord> =>
+  upload(ofDevice(id, 'documents'), file, by);
+
+/** Where a document of a device can be downloaded. */
+export const documentAddress = (id: string, sha256: string): string =>
+  `api/v1/${ofDevice(id, 'documents')}/${encodeURIComponent(sha256)}`;
 export const writeReplaced = (id: string, said: { note: string; by: string }): Promise<DeviceRecord> =>
   post(ofDevice(id, 'replaced'), said);
 

@@ -1,5 +1,5 @@
 // The shapes of what is kept beside tickets: handovers, device records, and how devices do on the wire.
-import type { AlarmState, ClockName, Quality, Severity, Text, TicketState, Value } from './types';
+import type { AlarmState, Attachment, ClockName, Quality, Severity, Text, TicketState, Value } from './types';
 
 export interface OpenClock {
   clock: ClockName;
@@ -38,6 +38,27 @@ export interface Handover {
   journal_head: string | null;
   confirmed_at: string | null;
   confirmed_by: string | null;
+}
+
+export type Every = 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'twice_a_year' | 'yearly';
+
+/** Recurring work that the site has planned. */
+export interface Plan {
+  id: string;
+  what: Text;
+  /** null: work of the whole site. */
+  device: string | null;
+  every: Every;
+  /** The day of the run that is due next, today or later: "2026-12-15". */
+  next_due: string | null;
+  /** The day on which that run's ticket opens. */
+  opens_on: string | null;
+  evidence: Text;
+  checklist: Text[];
+  /** The sentence of the published standard that asks for it; empty for a site's own. */
+  quote: string;
+  /** Its newest ticket. */
+  ticket: string | null;
 }
 
 /** What a person wrote down, and when. */
@@ -84,6 +105,9 @@ export interface DeviceRecord {
   replaced_at: string | null;
   replacements: (Entry & { note?: string })[];
   earlier_nameplates: (Entry & Plate)[];
+  documents: (Attachment & { note?: string | null })[];
+  earlier_documents: (Attachment & { note?: string | null })[];
+  planned: Plan[];
   commissioning: SheetLine[];
   tickets: {
     id: string;

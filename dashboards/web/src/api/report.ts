@@ -63,6 +63,26 @@ export interface Repairs {
   between_failures: Mean;
 }
 
+/** What a meter counted in the period. */
+export interface MeterTotal {
+  device: string;
+  name: string;
+  building: string;
+  point: string;
+  title: Text;
+  meter: 'energy' | 'water';
+  unit: string;
+  /** null where it was not read. */
+  total: number | null;
+  from: string | null;
+  to: string | null;
+  /** Where the register stood at `from` and at `to`. */
+  first: number | null;
+  last: number | null;
+  /** How often the register fell: what it counted meanwhile is in no total. */
+  resets: number;
+}
+
 export interface Report {
   site: string;
   site_name: string;
@@ -111,5 +131,6 @@ export interface Report {
     by: string | null;
     notice: string | null;
   }[];
+  meters: MeterTotal[];
   on_word: { ticket: string; clock: ClockName; at: string; by: string; reason: string | null; in_time: boolean }[];
 }

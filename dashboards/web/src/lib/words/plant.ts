@@ -154,4 +154,7 @@ export const plant = {
     zh: '在 gateway.toml 的 [connections] 里加上线路,再启动网关。',
     en: 'Add lines to [connections] in gateway.toml and start the gateway again.',
   },
+  no_documents: { zh: '还没有说明书、合格证或检测报告。', en: 'No manual, certificate or test report yet.' },
+  add_document: { zh: '添加文件', en: 'Add a document' },
+  earlier_documents: { zh: '以前设备的文件', en: 'Documents of devices before' },
 } as const satisfies Record<string, Text>;

@@ -67,4 +67,13 @@ export const report = {
   behind_none_more: { zh: '本期没有这样的情况。', en: 'There was no such case in this period.' },
   back_to_report: { zh: '回到报告', en: 'Back to the report' },
   meters: { zh: '表计', en: 'Meters' },
+  no_meters: { zh: '站点没有标记为表计的点位。', en: 'No point of the site is marked as a meter.' },
+  meter_energy: { zh: '电', en: 'Energy' },
+  meter_water: { zh: '水', en: 'Water' },
+  meter: { zh: '表计', en: 'Meter' },
+  meter_total: { zh: '本期用量', en: 'Counted' },
+  meter_first: { zh: '期初', en: 'First reading' },
+  meter_last: { zh: '期末', en: 'Last reading' },
+  meter_resets: { zh: '回零或换表 {n} 次', en: 'set back or replaced {n} time(s)' },
+  not_read: { zh: '没有读到', en: 'not read' },
 } as const satisfies Record<string, Text>;

@@ -151,4 +151,13 @@ export const tickets = {
     zh: '巡检、清洗、检测:何时到期,缺什么凭据。',
     en: 'Patrols, cleaning, tests: when due, which evidence is missing.',
   },
+  planned_plan: { zh: '计划', en: 'The plan' },
+  opens_on: { zh: '{day} 开工单', en: 'ticket opens {day}' },
+  no_plan: { zh: '还没有计划性工作', en: 'Nothing is planned' },
+  daily: { zh: '每天', en: 'daily' },
+  weekly: { zh: '每周', en: 'weekly' },
+  monthly: { zh: '每月', en: 'monthly' },
+  quarterly: { zh: '每季度', en: 'quarterly' },
+  twice_a_year: { zh: '每年两次', en: 'twice a year' },
+  yearly: { zh: '每年', en: 'yearly' },
 } as const satisfies Record<string, Text>;
