@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Write as _};
 
+use crate::Percentiles;
+
 /// One name, and what it says of each device or connection.
 pub(crate) struct Family<Counted> {
     name: &'static str,
@@ -41,6 +43,28 @@ pub(crate) fn write<'field, Counted: 'field>(
     }
 }
 
+/// Writes how long polls took, of those of which it is known, each under `label` with its name; in seconds.
+pub(crate) fn write_latencies<'field>(
+    out: &mut String,
+    name: &str,
+    label: &str,
+    known: impl Iterator<Item = (&'field str, Percentiles)>,
+) {
+    line(out, format_args!("# TYPE {name} gauge"));
+    for (who, Percentiles { p50, p95, p99, .. }) in known {
+        for (quantile, took) in [("0.5", p50), ("0.95", p95), ("0.99", p99)] {
+            line(
+                out,
+                format_args!(
+                    "{name}{{{label}=\"{}\",quantile=\"{quantile}\"}} {}",
+                    Escaped(who),
+                    took.as_secs_f64()
+                ),
+            );
+        }
+    }
+}
+
 fn line(out: &mut String, text: impl Display) {
     // Writing to a string cannot fail.
     let _ = writeln!(out, "{text}");
@@ -66,6 +90,29 @@ impl Display for Escaped<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_long_polls_took_has_a_line_a_quantile() {
+        let ms = std::time::Duration::from_millis;
+        let known = Percentiles {
+            p50: ms(20),
+            p95: ms(25),
+            p99: ms(500),
+            of: 64,
+        };
+        let mut out = String::new();
+        write_latencies(
+            &mut out,
+            "facility_latency_seconds",
+            "device",
+            [("pump-1", known)].into_iter(),
+        );
+        let expected = "# TYPE facility_latency_seconds gauge\n\
+                        facility_latency_seconds{device=\"pump-1\",quantile=\"0.5\"} 0.02\n\
+                        facility_latency_seconds{device=\"pump-1\",quantile=\"0.95\"} 0.025\n\
+                        facility_latency_seconds{device=\"pump-1\",quantile=\"0.99\"} 0.5\n";
+        assert_eq!(out, expected);
+    }
 
     #[test]
     fn every_count_has_a_line_under_its_name_and_no_name_can_break_it() {

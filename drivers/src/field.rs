@@ -1,5 +1,6 @@
 //! What the gateway can see of its drivers: how every device and connection does, what is asked and why, and what was learnt.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -77,6 +78,16 @@ pub struct ConnectionStats {
     pub messages: u64,
     /// MQTT messages of quality of service 0 that came too fast.
     pub messages_dropped: u64,
+    /// Polls of its devices, whatever came of them.
+    pub polls: u64,
+    /// Polls that were due and were skipped, because the line was busy.
+    pub late: u64,
+    /// Requests without an answer in time.
+    pub timeouts: u64,
+    /// Requests that a device, or the gateway before it, refused.
+    pub refusals: u64,
+    /// Answers and messages that were not of the form asked for.
+    pub malformed: u64,
     /// How long polls of its devices took on the wire.
     pub latency: Option<Percentiles>,
 }
@@ -152,18 +163,26 @@ impl Field {
     /// How a connection of this site does; `None` for one of another.
     pub fn connection(&self, index: ConnectionIndex) -> Option<ConnectionStats> {
         let meters = self.connections.get(index)?;
+        let devices = self
+            .site
+            .devices
+            .iter()
+            .filter(|(_, device)| device.connection == index);
+        let devices: Vec<_> = devices
+            .filter_map(|(device, _)| Some(self.devices.get(device)?.meters.as_ref()))
+            .collect();
+        let sum = |of: fn(&DeviceMeters) -> u64| devices.iter().map(|device| of(device)).sum();
         Some(ConnectionStats {
+            polls: sum(|device| device.polls.count()),
+            late: sum(|device| device.late.count()),
+            timeouts: sum(|device| device.timeouts.count()),
+            refusals: sum(|device| device.refusals.count()),
+            malformed: sum(|device| device.malformed.count()),
             is_up: meters.is_up(),
             reconnects: meters.reconnects.count(),
             messages: meters.messages.count(),
             messages_dropped: meters.messages_dropped.count(),
-            latency: percentiles(
-                self.site
-                    .devices
-                    .iter()
-                    .filter(|(_, device)| device.connection == index)
-                    .filter_map(|(device, _)| Some(&self.devices.get(device)?.meters.latency)),
-            ),
+            latency: percentiles(devices.iter().map(|device| &device.latency)),
         })
     }
 
@@ -195,7 +214,36 @@ impl Field {
         let mut out = String::new();
         exposition::write(&mut out, &of_devices, "device", devices);
         exposition::write(&mut out, &of_connections, "connection", connections);
+        self.write_plans(&mut out);
         out
+    }
+
+    /// How many requests a poll with all its points takes, and how long polls take.
+    fn write_plans(&self, out: &mut String) {
+        let mut requests = Vec::new();
+        let mut latencies = Vec::new();
+        let mut of_connections = BTreeMap::<_, Vec<_>>::new();
+        for (index, device) in self.site.devices.iter() {
+            let (Unit::Modbus(_), Some(kept)) = (&device.unit, self.devices.get(index)) else {
+                continue;
+            };
+            let plan = self.plans(device, &self.learnt(index)).of_poll(0);
+            requests.push((device.id.as_str(), plan.reads.len() as u64));
+            let latency = &kept.meters.latency;
+            latencies.extend(percentiles([latency].into_iter()).map(|took| (device.id.as_str(), took)));
+            of_connections.entry(device.connection).or_default().push(latency);
+        }
+        let family = [Family::gauge("facility_poll_requests", |count: &u64| *count)];
+        let requests = requests.iter().map(|(device, count)| (*device, count));
+        exposition::write(out, &family, "device", requests);
+        let name = "facility_device_latency_seconds";
+        exposition::write_latencies(out, name, "device", latencies.into_iter());
+        let connections = of_connections.into_iter().filter_map(|(index, latencies)| {
+            let connection = self.site.connections.get(index)?;
+            Some((connection.name.as_str(), percentiles(latencies.into_iter())?))
+        });
+        let name = "facility_connection_latency_seconds";
+        exposition::write_latencies(out, name, "connection", connections);
     }
 
     /// How a device is polled: as all of its profile, or if it has shown something of itself, in its own way.

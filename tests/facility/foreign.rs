@@ -136,7 +136,37 @@ fn libmodbus_is_read_right_over_tcp_and_over_a_serial_line() {
         for (name, value) in expected {
             assert_eq!(good(&points, name), value, "{name} at {}", libmodbus.url());
         }
+        how_it_is_read_is_shown(&gateway);
         gateway.stop();
+    }
+}
+
+/// The plan, what it follows from, and how long it takes, in the API and in the metrics.
+#[track_caller]
+fn how_it_is_read_is_shown(gateway: &tests::Gateway) {
+    let link = gateway.get("/api/v1/devices/foreign-1/link");
+    // Holding registers in one read, though 16 and 19 are nobody's; input registers, coils and contacts in one each.
+    let requests = link["plan"]["requests"].as_array().expect("requests");
+    assert_eq!(requests.len(), 4, "{link:#}");
+    assert_eq!(link["plan"]["limits"]["max_registers"], 125, "{link:#}");
+    let connection = gateway.items("/api/v1/connections").remove(0);
+    for shown in [&link, &connection] {
+        assert!(shown["polls"].as_u64() > Some(0), "{shown:#}");
+        assert!(shown["latency_ms"]["p99"].as_f64() > Some(0.0), "{shown:#}");
+        assert_eq!(
+            (&shown["timeouts"], &shown["refusals"]),
+            (&json!(0), &json!(0)),
+            "{shown:#}"
+        );
+    }
+    let metrics = gateway.metrics();
+    let of_device = [("device", "foreign-1")];
+    assert_eq!(metrics.sum("facility_poll_requests", &of_device), 4.0);
+    for (name, label) in [
+        ("facility_device_latency_seconds", ("device", "foreign-1")),
+        ("facility_connection_latency_seconds", ("connection", "foreign")),
+    ] {
+        assert!(metrics.sum(name, &[label, ("quantile", "0.99")]) > 0.0, "{name}");
     }
 }
 

@@ -23,16 +23,26 @@ pub struct Mosquitto {
 impl Mosquitto {
     /// Starts it on a folder of its own.
     pub fn start(folder: &Path) -> Self {
+        Self::start_with_access(folder, None)
+    }
+
+    /// The same with an access list, as its `acl_file` has it.
+    pub fn start_with_access(folder: &Path, list: Option<&str>) -> Self {
         let (logs, folder, port) = (folder.to_owned(), folder.join("mosquitto"), Port::lease());
         std::fs::create_dir_all(&folder).expect("a folder for Mosquitto");
         // By default it silently drops what a slow or absent subscriber has not fetched after 1,000 messages, and
         // it would leave the user that started it, and with it the kernel's promise to end it with the test.
-        let config = format!(
+        let mut config = format!(
             "listener {} 127.0.0.1\nallow_anonymous true\nuser root\nmax_queued_messages 0\n\
              max_inflight_messages 1000\npersistence true\npersistence_location {}/\nautosave_interval 1\n",
             port.number(),
             folder.display()
         );
+        if let Some(list) = list {
+            let path = folder.join("access");
+            std::fs::write(&path, list).expect("Mosquitto's access list");
+            config += &format!("acl_file {}\n", path.display());
+        }
         std::fs::write(folder.join("mosquitto.conf"), config).expect("Mosquitto's configuration");
         let mut mosquitto = Self {
             folder,
@@ -76,11 +86,13 @@ impl Mosquitto {
         }
     }
 
-    /// Ends it without a word: what it had not written down is lost, which is everything since its start.
-    pub fn kill(&mut self) {
+    /// Ends it without a word, and with it all that it knew: sessions and kept messages.
+    pub fn kill_and_forget(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill();
         }
+        // It is written now and then, also soon after a start.
+        let _ = std::fs::remove_file(self.folder.join("mosquitto.db"));
     }
 
     /// The messages that it keeps below a filter, by topic.

@@ -11,7 +11,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::publish::{Heard, LastWill, Publication, run};
+use super::subscribe_tests::Broker;
 use crate::test_site::connection;
+use crate::test_tls::identities;
 
 /// A broker of MQTT 3.1.1 that never has a session, and takes nothing unless it is told to.
 struct Forgetful(TcpListener);
@@ -97,13 +99,16 @@ struct Publisher {
 }
 
 fn publisher(port: u16) -> Publisher {
-    let broker = Connection {
+    publisher_to(Connection {
         mqtt_version: MqttVersion::V311,
         ..connection(Link::Mqtt {
             host: "127.0.0.1".into(),
             port,
         })
-    };
+    })
+}
+
+fn publisher_to(broker: Connection) -> Publisher {
     let will = LastWill {
         topic: "yard/status".into(),
         payload: b"offline".to_vec(),
@@ -222,4 +227,74 @@ async fn the_broker_has_our_last_will_before_anything_is_published() {
     // Protocol name and level come before the flags: will, quality of service 1, retained; and a clean session.
     assert_eq!(client.connect[7] & 0b0011_1110, 0b0010_1110);
     publisher.task.abort();
+}
+
+#[tokio::test]
+async fn what_the_broker_refuses_is_told_with_its_reason_and_the_rest_goes_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut publisher = publisher_to(connection(Link::Mqtt {
+        host: "127.0.0.1".into(),
+        port: listener.local_addr().unwrap().port(),
+    }));
+    let (mut stream, _) = listener.accept().await.unwrap();
+    packet(&mut stream).await;
+    // MQTT 5: no session, success, no properties.
+    stream.write_all(&[0x20, 3, 0, 0, 0]).await.unwrap();
+    assert_eq!(publisher.next().await, Heard::Up { era: 1 });
+    publisher.give(1, 1).await;
+    publisher.give(2, 1).await;
+    let mut packets = Vec::new();
+    for _ in 0..2 {
+        let (_, body) = packet(&mut stream).await;
+        let length = usize::from(body[1]);
+        packets.push([body[2 + length], body[3 + length]]);
+    }
+    // Not authorized (MQTT 5.0, 3.4.2.1), then success.
+    for ([high, low], reason) in packets.into_iter().zip([0x87, 0]) {
+        stream.write_all(&[0x40, 4, high, low, reason, 0]).await.unwrap();
+    }
+    assert_eq!(publisher.next().await, Heard::Refused(1, "NotAuthorized".into()));
+    assert_eq!(publisher.next().await, Heard::Taken(2));
+    publisher.task.abort();
+}
+
+#[tokio::test]
+async fn a_broker_inside_tls_takes_what_comes_with_a_certificate() {
+    let identities = identities();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let broker = Broker::start_with("publish-tls", |folder| {
+        let file = |name: &str, text: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        format!(
+            "listener {port} 127.0.0.1\ncafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\n",
+            file("ca.pem", &identities.authority),
+            file("cert.pem", &identities.certificate),
+            file("key.pem", &identities.key)
+        )
+    })
+    .await;
+    for mqtt_version in [MqttVersion::V5, MqttVersion::V311] {
+        let mut publisher = publisher_to(Connection {
+            link: Link::Mqtts {
+                host: "127.0.0.1".into(),
+                port,
+            },
+            tls: Some(identities.client()),
+            mqtt_version,
+            ..broker.connection()
+        });
+        assert_eq!(publisher.next().await, Heard::Up { era: 1 });
+        publisher.give(1, 1).await;
+        assert_eq!(publisher.next().await, Heard::Taken(1));
+        publisher.stop.cancel();
+        publisher.task.await.unwrap();
+    }
 }

@@ -24,7 +24,7 @@ const ZERO: Reading = Reading::Good(Value::Number(0.0));
 const MOSQUITTO: &str = "/usr/sbin/mosquitto";
 
 /// A broker of a test's own; ends with it.
-struct Broker {
+pub(super) struct Broker {
     process: Child,
     port: u16,
     folder: std::path::PathBuf,
@@ -37,7 +37,7 @@ impl Broker {
     }
 
     /// The same with more settings, which may name files in its folder.
-    async fn start_with(test: &str, more: impl FnOnce(&std::path::Path) -> String) -> Self {
+    pub(super) async fn start_with(test: &str, more: impl FnOnce(&std::path::Path) -> String) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -72,7 +72,7 @@ impl Broker {
         broker
     }
 
-    fn connection(&self) -> Connection {
+    pub(super) fn connection(&self) -> Connection {
         connection(Link::Mqtt {
             host: "127.0.0.1".into(),
             port: self.port,

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State as Extract};
 use drivers::{DeviceStats, Learnt, Length, Percentiles};
-use model::{Connection, ConnectionIndex};
+use model::{Connection, ConnectionIndex, Device, Unit};
 use serde_json::{Value, json};
 
 use super::error::Problem;
@@ -20,7 +20,7 @@ pub async fn device(Extract(shared): State, Path(id): Path<String>) -> Result<Js
         .ok_or_else(|| Problem::not_found("device", &id))?;
     let connection = shared.site.connections.get(device.connection);
     Ok(Json(view(
-        &id,
+        device,
         connection.map_or("", |connection| &connection.name),
         &stats,
     )))
@@ -51,13 +51,18 @@ fn connection_view(shared: &Shared, index: ConnectionIndex, connection: &Connect
         "state": if stats.is_up { "up" } else { "down" },
         "devices": devices.count(),
         "reconnects": stats.reconnects,
+        "polls": stats.polls,
+        "late_polls": stats.late,
+        "timeouts": stats.timeouts,
+        "refusals": stats.refusals,
+        "malformed": stats.malformed,
         "messages": stats.messages,
         "messages_dropped": stats.messages_dropped,
         "latency_ms": stats.latency.map(latency),
     }))
 }
 
-fn view(id: &str, connection: &str, stats: &DeviceStats) -> Value {
+fn view(device: &Device, connection: &str, stats: &DeviceStats) -> Value {
     let requests = stats.requests.iter().map(|request| {
         json!({
             "table": request.table.name(),
@@ -67,7 +72,7 @@ fn view(id: &str, connection: &str, stats: &DeviceStats) -> Value {
         })
     });
     json!({
-        "id": id,
+        "id": device.id,
         "connection": connection,
         "polls": stats.polls,
         "late_polls": stats.late,
@@ -78,9 +83,30 @@ fn view(id: &str, connection: &str, stats: &DeviceStats) -> Value {
         "latency_ms": stats.latency.map(latency),
         "plan": {
             "requests": requests.collect::<Vec<_>>(),
+            "limits": limits(device),
             "learnt": learnt(&stats.learnt),
         },
     })
+}
+
+/// What the profile says that the device can take; nothing over MQTT.
+fn limits(device: &Device) -> Option<Value> {
+    if matches!(device.unit, Unit::Topic(_)) {
+        return None;
+    }
+    let limits = &device.profile.modbus;
+    let skipped = limits.skip.iter().map(|skip| {
+        json!({
+            "table": skip.table.name(),
+            "first": skip.first,
+            "last": skip.last,
+        })
+    });
+    Some(json!({
+        "max_registers": limits.max_registers,
+        "max_bits": limits.max_bits,
+        "never_read": skipped.collect::<Vec<_>>(),
+    }))
 }
 
 fn latency(percentiles: Percentiles) -> Value {

@@ -129,6 +129,15 @@ pub enum Command {
         /// How long one answer may take, in milliseconds.
         #[arg(long, value_name = "MS", default_value_t = 1000)]
         timeout: u64,
+        /// For `modbus+tls://`: the authorities to trust, in PEM; without it those that the system trusts.
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
+        /// For `modbus+tls://`: our own certificate with its chain, in PEM.
+        #[arg(long, value_name = "FILE", requires = "key")]
+        cert: Option<PathBuf>,
+        /// The private key of `--cert`, in PEM.
+        #[arg(long, value_name = "FILE", requires = "cert")]
+        key: Option<PathBuf>,
         /// Writes a profile to start from to this file.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -240,6 +249,9 @@ pub fn run(command: Command) -> ExitCode {
             from,
             to,
             timeout,
+            ca,
+            cert,
+            key,
             out,
         } => {
             let timeout = std::time::Duration::from_millis(timeout.max(1));
@@ -249,6 +261,7 @@ pub fn run(command: Command) -> ExitCode {
                 from,
                 to,
                 timeout,
+                tls: probe::TlsFiles { ca, cert, key },
                 out,
             };
             blocking(false, |_| probe::run(wanted))

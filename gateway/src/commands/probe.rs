@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use drivers::probe::{Asked, Found, guesses, probe, profile};
-use model::{Link, RegisterTable};
+use model::{Link, RegisterTable, Secret, Tls};
 
 use super::WRONG;
 
@@ -23,8 +23,42 @@ pub struct Wanted {
     pub to: u16,
     /// How long one answer may take.
     pub timeout: Duration,
+    /// The files of a link inside TLS.
+    pub tls: TlsFiles,
     /// The file for the profile.
     pub out: Option<PathBuf>,
+}
+
+/// Files in PEM, for a link inside TLS.
+#[derive(Default)]
+pub struct TlsFiles {
+    /// Whom to trust.
+    pub ca: Option<PathBuf>,
+    /// Our own certificate.
+    pub cert: Option<PathBuf>,
+    /// The key to it.
+    pub key: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// What stands in them; what it is worth is seen when it is used.
+    fn read(&self, link: &Link) -> Result<Tls, String> {
+        let text = |path: &Option<PathBuf>| {
+            let read = |path: &PathBuf| {
+                std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+            };
+            path.as_ref().map(read).transpose()
+        };
+        let tls = Tls {
+            authorities: text(&self.ca)?,
+            certificate: text(&self.cert)?,
+            key: text(&self.key)?.map(Secret::new),
+        };
+        if tls != Tls::default() && !link.is_tls() {
+            return Err("--ca, --cert and --key are for a `modbus+tls://` link only".to_owned());
+        }
+        Ok(tls)
+    }
 }
 
 /// Probes; the result goes to standard output.
@@ -45,6 +79,7 @@ async fn try_run(wanted: Wanted) -> Result<(), String> {
     let link = Link::parse(&wanted.url)?;
     let shown = link.to_string();
     let asked = Asked {
+        tls: wanted.tls.read(&link)?,
         link,
         unit: wanted.unit,
         from: wanted.from,
@@ -103,4 +138,29 @@ fn line(table: RegisterTable, number: u16, word: u16, found: &Found) -> String {
         .map(|guess| format!("{} ({} %)", guess.line(), guess.likely))
         .collect();
     format!("  {number:>5}  0x{word:04x}  {}", shown.join(" | "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_are_read_for_a_link_inside_tls_and_refused_for_any_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = TlsFiles {
+            ca: Some(folder.path().join("ca.pem")),
+            ..TlsFiles::default()
+        };
+        let inside = Link::parse("modbus+tls://h").unwrap();
+        let missing = files.read(&inside).unwrap_err();
+        assert!(missing.contains("ca.pem"), "{missing}");
+        std::fs::write(folder.path().join("ca.pem"), "an authority").unwrap();
+        assert_eq!(
+            files.read(&inside).unwrap().authorities.as_deref(),
+            Some("an authority")
+        );
+        let plain = Link::parse("modbus+tcp://h").unwrap();
+        assert!(files.read(&plain).unwrap_err().contains("modbus+tls://"));
+        assert_eq!(TlsFiles::default().read(&plain), Ok(Tls::default()));
+    }
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use metrics::{Counter, Gauge, counter, gauge};
 use model::Connection;
 use tokio::sync::{broadcast, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -97,6 +98,7 @@ impl Publisher {
             queue: Queue::new(self.names.status(), rows.unwrap_or_default()),
             states: self.pages.device_states(),
             era: None,
+            calm_since: Instant::now(),
             is_stale: false,
             has_been_up: false,
             meters: Meters::new(),
@@ -160,6 +162,7 @@ impl Publisher {
                 let is_again = std::mem::replace(&mut delivery.has_been_up, true);
                 queue.begin();
                 (delivery.era, delivery.is_stale) = (Some(era), true);
+                delivery.calm_since = Instant::now();
                 meters.up.set(1.0);
                 meters.reconnects.increment(u64::from(is_again));
                 self.stand_of(|stand| {
@@ -184,9 +187,10 @@ impl Publisher {
                 }
             }
             Heard::Refused(number, why) => {
+                delivery.calm_since = Instant::now();
                 if let Some(topic) = queue.refused(number) {
                     meters.refused.increment(1);
-                    let next = "it is left out until it changes or the broker is dialled again: allow it in the broker's access list";
+                    let next = "it is tried again ever more seldom, and when it changes: allow it in the broker's access list";
                     let is_first = self.stand_of(|stand| {
                         stand.refused += 1;
                         stand.error = Some(format!("{topic}: {why}"));
@@ -243,7 +247,7 @@ impl Publisher {
         }
         loop {
             let room = WINDOW.saturating_sub(delivery.queue.in_flight());
-            let topics = delivery.queue.next(room);
+            let topics = delivery.queue.next(room, delivery.calm_since.elapsed());
             if topics.is_empty() {
                 return;
             }
@@ -261,8 +265,9 @@ impl Publisher {
                 match content {
                     Ok(content) => delivery.give(topic, content),
                     Err(error) => {
-                        warn!(topic, %error, "what is to be published cannot be read; it is tried again with the next connection");
-                        delivery.queue.set_aside(&topic);
+                        warn!(topic, %error, "what is to be published cannot be read; it is tried again ever more seldom");
+                        delivery.queue.suspect(&topic);
+                        delivery.calm_since = Instant::now();
                     }
                 }
             }
@@ -311,6 +316,8 @@ struct Delivery {
     states: Vec<DeviceState>,
     /// The present connection.
     era: Option<u64>,
+    /// When it was made, or something was refused last.
+    calm_since: Instant,
     /// Whether the disk has more than the queue knows.
     is_stale: bool,
     has_been_up: bool,

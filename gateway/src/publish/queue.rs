@@ -2,13 +2,23 @@
 //!
 //! A topic is on its way once at most, so that an older message never follows a newer one. A new connection trusts the broker with
 //! nothing: everything is said again, since a broker that was restarted may have lost what it had acknowledged.
+//!
+//! Some brokers close the connection over a topic that they forbid. A topic that was refused, or on its way again and again when
+//! connections broke, is suspect: it goes last and alone, once the connection has been calm for a while, so that it holds up no other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use crate::store::{TakenTopic, TopicRow};
 
 /// So much that the broker has taken may be unnoted on disk; beyond it nothing more is published until it can be noted.
 pub const UNNOTED_MOST: usize = 1_000;
+
+/// So many connections that broke while a topic was on its way make it suspect.
+const SUSPECT_AFTER: u32 = 3;
+/// How long a connection must have been calm before a suspect is tried; twice as long each time.
+const FIRST_CALM: Duration = Duration::from_secs(30);
+const LONGEST_CALM: Duration = Duration::from_secs(3_600);
 
 /// What is known of a topic.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +30,8 @@ struct Entry {
     /// What the broker has taken on this connection.
     digest: Option<u64>,
     is_in_flight: bool,
-    /// On this connection, and what would be sent is still the same version.
-    is_refused: bool,
+    /// How often a connection broke while it was on its way, since the broker took it last.
+    suspicion: u32,
 }
 
 /// A topic on its way.
@@ -68,7 +78,7 @@ impl Queue {
     pub fn begin(&mut self) {
         self.lost();
         for entry in self.topics.values_mut() {
-            (entry.digest, entry.is_refused) = (None, false);
+            entry.digest = None;
         }
         self.touched = self.topics.keys().cloned().collect();
     }
@@ -80,6 +90,7 @@ impl Queue {
                 continue;
             };
             entry.is_in_flight = false;
+            entry.suspicion = entry.suspicion.saturating_add(1);
             if entry.noted == Some(entry.version) {
                 self.touched.insert(sent.topic);
             } else {
@@ -99,7 +110,8 @@ impl Queue {
             let is_newer = is_new || entry.version != row.version;
             entry.version = row.version;
             if is_newer {
-                entry.is_refused = false;
+                // What it says now may be taken; one more failure, and it is suspect again.
+                entry.suspicion = entry.suspicion.min(SUSPECT_AFTER - 1);
                 if row.taken != Some(row.version) {
                     self.waiting.insert(row.topic);
                 }
@@ -119,31 +131,41 @@ impl Queue {
         self.touched = self.topics.keys().cloned().collect();
     }
 
-    /// At most so many topics that are to be published next: what waits before what was only touched.
-    pub fn next(&self, most: usize) -> Vec<String> {
+    /// At most so many topics that are to be published next on a connection that has been calm for so long: what waits before what was
+    /// only touched. What was on its way when a connection broke goes alone, so that it is seen whose fault that is.
+    pub fn next(&self, most: usize, calm: Duration) -> Vec<String> {
         if self.unnoted.len() >= UNNOTED_MOST {
             return Vec::new();
         }
-        let may_go = |topic: &&String| {
-            self.topics
-                .get(*topic)
-                .is_some_and(|entry| !entry.is_in_flight && !entry.is_refused)
-        };
-        let first = [&self.first]
-            .into_iter()
-            .filter(|first| self.waiting.contains(*first) || self.touched.contains(*first));
-        let waiting = self.waiting.iter().filter(|topic| **topic != self.first);
-        let touched = self
-            .touched
-            .iter()
-            .filter(|topic| **topic != self.first && !self.waiting.contains(*topic));
-        first
-            .chain(waiting)
-            .chain(touched)
-            .filter(may_go)
+        let is_alone = self.in_flight.is_empty();
+        if is_alone && self.may_go(&self.first, |entry| entry.suspicion < SUSPECT_AFTER) {
+            return vec![self.first.clone()];
+        }
+        let fresh = self.next_of(most, |entry| entry.suspicion == 0);
+        if !fresh.is_empty() || !is_alone {
+            return fresh;
+        }
+        let trusted = self.next_of(1, |entry| entry.suspicion < SUSPECT_AFTER);
+        if !trusted.is_empty() {
+            return trusted;
+        }
+        self.next_of(1, |entry| calm >= entry.needs_calm())
+    }
+
+    fn next_of(&self, most: usize, may_be: impl Fn(&Entry) -> bool) -> Vec<String> {
+        let touched = self.touched.difference(&self.waiting);
+        let topics = self.waiting.iter().chain(touched);
+        topics
+            .filter(|topic| self.may_go(topic, &may_be))
             .take(most)
             .cloned()
             .collect()
+    }
+
+    fn may_go(&self, topic: &str, may_be: impl Fn(&Entry) -> bool) -> bool {
+        let is_wanted = self.waiting.contains(topic) || self.touched.contains(topic);
+        let entry = self.topics.get(topic).filter(|_| is_wanted);
+        entry.is_some_and(|entry| !entry.is_in_flight && may_be(entry))
     }
 
     /// A topic is sent with that content: the number under which to send it; none when the broker has it already.
@@ -177,21 +199,23 @@ impl Queue {
         true
     }
 
-    /// The broker refused what was sent under that number, and would do so again: it is left alone until it changes or there is
-    /// another connection. Which topic it was.
+    /// The broker refused what was sent under that number, and would do so again: it is suspect. Which topic it was.
     pub fn refused(&mut self, number: u64) -> Option<String> {
         let sent = self.in_flight.remove(&number)?;
-        self.set_aside(&sent.topic);
+        self.suspect(&sent.topic);
         Some(sent.topic)
     }
 
-    /// Leaves a topic alone until it changes or there is another connection.
-    pub fn set_aside(&mut self, topic: &str) {
+    /// A topic cannot be sent now: it is suspect.
+    pub fn suspect(&mut self, topic: &str) {
         let Some(entry) = self.topics.get_mut(topic) else {
             return;
         };
-        (entry.is_in_flight, entry.is_refused) = (false, true);
-        if entry.noted != Some(entry.version) {
+        entry.is_in_flight = false;
+        entry.suspicion = entry.suspicion.saturating_add(1).max(SUSPECT_AFTER);
+        if entry.noted == Some(entry.version) {
+            self.touched.insert(topic.to_owned());
+        } else {
             self.waiting.insert(topic.to_owned());
         }
     }
@@ -245,6 +269,7 @@ impl Queue {
             return;
         };
         entry.is_in_flight = false;
+        entry.suspicion = 0;
         entry.digest = Some(sent.digest);
         if sent.is_gone || entry.noted != Some(sent.version) {
             self.unnoted.push(TakenTopic {
@@ -256,9 +281,24 @@ impl Queue {
     }
 }
 
+impl Entry {
+    /// How long a connection must have been calm before it is tried.
+    fn needs_calm(&self) -> Duration {
+        match self.suspicion.checked_sub(SUSPECT_AFTER) {
+            None => Duration::ZERO,
+            Some(more) => FIRST_CALM.saturating_mul(1 << more.min(20)).min(LONGEST_CALM),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What goes next on a connection that was made a moment ago.
+    fn next(queue: &Queue, most: usize) -> Vec<String> {
+        queue.next(most, Duration::ZERO)
+    }
 
     fn row(topic: &str, version: i64, taken: Option<i64>) -> TopicRow {
         TopicRow {
@@ -293,24 +333,26 @@ mod tests {
 
     #[test]
     fn a_new_connection_says_everything_first_that_we_are_there_then_what_waits() {
-        let queue = queue(&[("a", 1, Some(1)), ("status", 1, Some(1)), ("z", 2, Some(1))]);
-        assert_eq!(queue.next(10), ["status", "z", "a"]);
-        assert_eq!(queue.next(1), ["status"]);
+        let mut queue = queue(&[("a", 1, Some(1)), ("status", 1, Some(1)), ("z", 2, Some(1))]);
+        assert_eq!(next(&queue, 10), ["status"]);
+        send(&mut queue, "status", 1);
+        assert_eq!(next(&queue, 10), ["z", "a"]);
+        assert_eq!(next(&queue, 1), ["z"]);
     }
 
     #[test]
     fn a_message_waits_until_the_broker_has_taken_exactly_its_version() {
         let mut queue = queue(&[("a", 1, None)]);
         let first = send(&mut queue, "a", 1);
-        assert_eq!(queue.next(10), Vec::<String>::new(), "once on its way at most");
+        assert_eq!(next(&queue, 10), Vec::<String>::new(), "once on its way at most");
         queue.refresh(vec![row("a", 2, None)]);
         assert!(queue.taken(first));
         assert_eq!(unnoted(&mut queue), [("a".to_owned(), 1, false)]);
-        assert_eq!(queue.next(10), ["a"]);
+        assert_eq!(next(&queue, 10), ["a"]);
         let second = send(&mut queue, "a", 2);
         assert!(queue.taken(second) && !queue.taken(second));
         assert_eq!(unnoted(&mut queue), [("a".to_owned(), 2, false)]);
-        assert_eq!((queue.next(10), queue.waiting()), (vec![], 0));
+        assert_eq!((next(&queue, 10), queue.waiting()), (vec![], 0));
     }
 
     #[test]
@@ -323,10 +365,13 @@ mod tests {
         assert_eq!(queue.waiting(), 1);
         assert!(!queue.taken(b), "an answer of the old connection says nothing");
         queue.begin();
-        assert_eq!(queue.next(10), ["b", "a"]);
+        assert_eq!(next(&queue, 10), ["a"]);
+        let a = send(&mut queue, "a", 1);
+        assert_eq!(next(&queue, 10), Vec::<String>::new());
+        queue.taken(a);
+        assert_eq!(next(&queue, 10), ["b"]);
         send(&mut queue, "b", 1);
-        send(&mut queue, "a", 1);
-        assert_eq!(queue.in_flight(), 2);
+        assert_eq!(queue.in_flight(), 1);
     }
 
     #[test]
@@ -337,7 +382,7 @@ mod tests {
         unnoted(&mut queue);
         queue.touch("a");
         assert_eq!(queue.send("a", 7, false), None);
-        assert_eq!((queue.next(10), unnoted(&mut queue)), (vec![], vec![]));
+        assert_eq!((next(&queue, 10), unnoted(&mut queue)), (vec![], vec![]));
         queue.refresh(vec![row("a", 2, Some(1))]);
         assert_eq!(queue.send("a", 7, false), None);
         assert_eq!(
@@ -359,23 +404,69 @@ mod tests {
         queue.refresh(vec![row("b", 4, None)]);
         assert_eq!(unnoted(&mut queue).len(), 2);
         queue.touch("a");
-        assert_eq!(queue.next(10), ["b"]);
+        assert_eq!(next(&queue, 10), ["b"]);
         send(&mut queue, "b", 1);
     }
 
     #[test]
-    fn what_the_broker_refuses_is_left_alone_until_it_changes() {
-        let mut queue = queue(&[("a", 1, None)]);
+    fn what_the_broker_refuses_goes_last_and_alone_on_a_calm_connection_ever_more_seldom() {
+        let mut queue = queue(&[("a", 1, None), ("b", 1, None)]);
         let number = send(&mut queue, "a", 1);
         assert_eq!(queue.refused(number).as_deref(), Some("a"));
-        assert_eq!((queue.next(10), queue.waiting()), (vec![], 1));
-        queue.refresh(vec![row("a", 1, None)]);
-        assert_eq!(queue.next(10), Vec::<String>::new());
-        queue.refresh(vec![row("a", 2, None)]);
-        assert_eq!(queue.next(10), ["a"]);
-        queue.refused(number);
         queue.begin();
-        assert_eq!(queue.next(10), ["a"]);
+        assert_eq!(
+            queue.next(10, LONGEST_CALM),
+            ["b"],
+            "not beside another, though it is another connection"
+        );
+        let number = send(&mut queue, "b", 1);
+        assert_eq!(queue.next(10, LONGEST_CALM), Vec::<String>::new());
+        queue.taken(number);
+        assert_eq!((next(&queue, 10), queue.waiting()), (vec![], 1));
+        assert_eq!(queue.next(10, FIRST_CALM), ["a"]);
+        let number = send(&mut queue, "a", 1);
+        queue.refused(number);
+        assert_eq!(queue.next(10, FIRST_CALM), Vec::<String>::new());
+        assert_eq!(queue.next(10, 2 * FIRST_CALM), ["a"]);
+        queue.refresh(vec![row("a", 1, None)]);
+        assert_eq!(next(&queue, 10), Vec::<String>::new());
+        queue.refresh(vec![row("a", 2, None)]);
+        assert_eq!(next(&queue, 10), ["a"], "it says something else now");
+    }
+
+    #[test]
+    fn the_one_over_which_the_broker_closes_holds_up_none_of_those_that_were_on_their_way_with_it() {
+        let mut queue = queue(&[("a", 1, None), ("b", 1, None), ("c", 1, None)]);
+        let mut sent_alone = Vec::new();
+        let mut taken = BTreeSet::new();
+        // The broker takes everything but `b`, over which it closes before it has said anything.
+        for _ in 0..10 {
+            let topics = next(&queue, 10);
+            if topics.is_empty() {
+                break;
+            }
+            let numbers: Vec<_> = topics.iter().map(|topic| send(&mut queue, topic, 1)).collect();
+            if topics.contains(&"b".to_owned()) {
+                queue.lost();
+                queue.begin();
+            } else {
+                numbers.iter().for_each(|number| assert!(queue.taken(*number)));
+                taken.extend(topics.clone());
+            }
+            if let [alone] = topics.as_slice() {
+                sent_alone.push(alone.clone());
+            }
+        }
+        assert!(taken.contains("a") && taken.contains("c"), "{taken:?}");
+        assert_eq!(sent_alone.iter().filter(|topic| *topic == "b").count(), 2);
+        assert_eq!(queue.next(1, FIRST_CALM), ["b"]);
+        let number = send(&mut queue, "b", 1);
+        queue.taken(number);
+        queue.touch("b");
+        assert!(
+            next(&queue, 10).contains(&"b".to_owned()),
+            "the broker took it: it is trusted again"
+        );
     }
 
     #[test]
@@ -384,22 +475,22 @@ mod tests {
             .map(|number| row(&number.to_string(), 1, None))
             .collect();
         let mut queue = Queue::new("status".into(), rows);
-        while let Some(topic) = queue.next(1).pop() {
+        while let Some(topic) = next(&queue, 1).pop() {
             let number = send(&mut queue, &topic, 1);
             queue.taken(number);
         }
         assert_eq!((queue.unnoted(), queue.waiting()), (UNNOTED_MOST, 5));
         let taken = queue.take_unnoted();
         queue.not_noted(taken);
-        assert_eq!(queue.next(1), Vec::<String>::new());
+        assert_eq!(next(&queue, 1), Vec::<String>::new());
         unnoted(&mut queue);
-        assert_eq!(queue.next(10).len(), 5);
+        assert_eq!(next(&queue, 10).len(), 5);
     }
 
     #[test]
     fn a_topic_that_no_broker_can_have_is_not_touched() {
         let mut queue = queue(&[]);
         queue.touch("a");
-        assert_eq!(queue.next(1), Vec::<String>::new());
+        assert_eq!(next(&queue, 1), Vec::<String>::new());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use model::{Connection, Link, MqttVersion, RegisterTable, TransactionIds};
+use model::{Connection, Link, MqttVersion, RegisterTable, Tls, TransactionIds};
 
 use super::super::link::{Answer, OpenLink, ReadError};
 use super::super::plan::Read;
@@ -23,6 +23,8 @@ const MOST_SILENCES: usize = 3;
 pub struct Asked {
     /// The way to it.
     pub link: Link,
+    /// Whom to trust and who we are, for a link inside TLS.
+    pub tls: Tls,
     /// Which one behind it.
     pub unit: u8,
     /// The first register of each table.
@@ -108,7 +110,7 @@ pub async fn probe(asked: &Asked) -> Result<Found, ProbeError> {
 fn connection(asked: &Asked) -> Connection {
     Connection {
         name: "probe".to_owned(),
-        tls: asked.link.is_tls().then(Default::default),
+        tls: asked.link.is_tls().then(|| asked.tls.clone()),
         link: asked.link.clone(),
         interval: Duration::from_secs(1),
         timeout: asked.timeout,
@@ -261,6 +263,7 @@ mod tests {
                 host: server.address.ip().to_string(),
                 port: server.address.port(),
             },
+            tls: Tls::default(),
             unit: 1,
             from,
             to,
