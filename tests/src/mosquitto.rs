@@ -136,6 +136,11 @@ impl Mosquitto {
         });
     }
 
+    /// Removes what it has written down, as a person does when it cannot read that any more.
+    pub fn forget(&self) {
+        let _ = std::fs::remove_file(self.folder.join("mosquitto.db"));
+    }
+
     /// Starts it without waiting.
     pub fn launch(&mut self) {
         let mut command = Command::new("/usr/sbin/mosquitto");
