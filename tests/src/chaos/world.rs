@@ -22,6 +22,7 @@ use crate::process::Process;
 use crate::scene::Scene;
 use crate::simulator::Simulator;
 use crate::site::SiteDraft;
+use crate::wait::so;
 use crate::webhook::Webhook;
 
 const FIRE_MAINS: [&str; 3] = ["fire-main-1", "fire-main-2", "fire-main-3"];
@@ -217,6 +218,12 @@ impl World {
             (world.publisher.has_finished() && waiting == 0)
                 .then_some(())
                 .ok_or_else(|| format!("{waiting} of {} are not acknowledged", kept.len()))
+        })?;
+        let delivered = |gateway: &Gateway| gateway.metrics().sum("facility_samples_delivered_total", &[]);
+        let before = delivered(&self.gateway);
+        self.wait_for("something to be delivered again", CATCH_UP, |world| {
+            let now = delivered(&world.gateway);
+            so(now > before, || format!("still {now}"))
         })?;
         // From here on only deliveries are waited for: what is judged by stays as it is.
         let (lives, messages, acknowledged) = (
