@@ -26,12 +26,19 @@ async function story(page) {
   await picture(page, 'shift-2-ticket');
 
   await step('an alarm is shelved with a reason, and taken back', () => shelved(page));
-  await step('the nameplate is written down', () => plated(page));
+  await step('the nameplate is written down, and a document kept with the device', () => plated(page));
   await picture(page, 'shift-3-record');
   await step('a point is compared with the instrument', () => compared(page));
   await picture(page, 'shift-4-sheet');
   await step('the link says how often the device was asked, and the connections are up', () => linked(page));
   await picture(page, 'shift-5-connections');
+
+  await step('the plan says what is due next', async () => {
+    await page.goto(`${GATEWAY}/#/planned`);
+    await page.getByTestId('planned-plan').click();
+    await page.locator('[data-testid=plan][data-plan=fire-patrol]').waitFor();
+  });
+  await picture(page, 'shift-plan');
 
   await step('the shift is handed over, and only another person confirms it', () => handedOver(page));
   await picture(page, 'shift-6-handover');
@@ -102,6 +109,11 @@ async function plated(page) {
   await page.getByTestId('plate-model').fill('XBD6/20-SLH');
   await page.getByTestId('plate-save').click();
   await page.getByText('XBD6/20-SLH').waitFor();
+  const manual = { name: '说明书.pdf', mimeType: 'application/pdf', buffer: PHOTO };
+  await page.getByTestId('document-add').setInputFiles([manual]);
+  const address = await page.getByRole('link', { name: '说明书.pdf' }).getAttribute('href');
+  const answer = await fetch(new URL(address, `${GATEWAY}/`));
+  if (!Buffer.from(await answer.arrayBuffer()).equals(PHOTO)) throw new Error(`${address} gave other bytes back`);
 }
 
 async function compared(page) {

@@ -84,6 +84,7 @@ function gateway() {
       ],
       history: { oldest_at: new Date(startedAt).toISOString() },
     },
+    mqtt: { state: 'up', away_since: null, published: 412, waiting: 0, reconnects: 1, refused: 0, error: null },
     calendar: { years: [2026], warning: facility.warned ? CALENDAR_WARNING : null },
     journal: { records: 1_204, head: '9f2c41d07be85a6631e0c4b8d2a7f95e13c86b04fd1729ae5c60b3d84e7f1a25' },
     on_duty: facility.unwatched

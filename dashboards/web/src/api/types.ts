@@ -166,6 +166,15 @@ export interface Gateway {
   points: { total: number; good: number };
   devices: Record<'total' | DeviceState, number>;
   telemetry: { destinations: Destination[]; history: { oldest_at: string | null } };
+  /** How publishing goes; null where nothing is published. */
+  mqtt?: {
+    state: 'up' | 'down';
+    away_since: string | null;
+    published: number;
+    waiting: number;
+    reconnects: number;
+    error: string | null;
+  } | null;
   notices?: { unsent: number | null; error: string | null };
   /** To when working days are known; the warning comes once that is near. */
   calendar?: { years: number[]; warning: Text | null };

@@ -157,4 +157,9 @@ export const plant = {
   no_documents: { zh: '还没有说明书、合格证或检测报告。', en: 'No manual, certificate or test report yet.' },
   add_document: { zh: '添加文件', en: 'Add a document' },
   earlier_documents: { zh: '以前设备的文件', en: 'Documents of devices before' },
+  destinations: { zh: '数据送往', en: 'Where data goes' },
+  last_written: { zh: '上次写入 {at}', en: 'last written {at}' },
+  publishing: { zh: '发布状态', en: 'Publishing' },
+  published: { zh: '已发布 {n} 条', en: '{n} published' },
+  publish_waiting: { zh: '待确认 {n} 条', en: '{n} waiting' },
 } as const satisfies Record<string, Text>;
