@@ -1,10 +1,11 @@
 //! What the gateway publishes, as a broker that we did not write keeps it: also one that forgot everything.
 
 use std::collections::BTreeMap;
+use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Gateway, Mosquitto, Scene, post, so, until_ok};
+use tests::{Dice, Gateway, Mosquitto, Scene, post, so, until_ok};
 
 const SOON: Duration = Duration::from_secs(20);
 const STATUS: &str = "facility/test/status";
@@ -123,6 +124,60 @@ fn a_broker_that_lost_its_session_and_its_messages_costs_none() {
     mosquitto.come_back();
     let mut gateway = scene.run();
     until_all_are_kept(&mosquitto, &expected);
+    gateway.stop();
+}
+
+/// Neither a ticket that the broker has not heard of, nor one that it keeps though it is over.
+#[test]
+fn after_kills_the_broker_keeps_exactly_what_is_open() {
+    let mut dice = Dice::seeded(8_883);
+    let scene = Scene::new();
+    let mosquitto = Mosquitto::start(scene.folder());
+    let mut site = scene.draft();
+    site.table("mqtt", &format!("url = \"{}\"", mosquitto.url()))
+        .write(&scene.site());
+    let mut gateway = scene.run();
+    for _ in 0..4 {
+        report(&gateway, 8);
+        let tickets = gateway.tickets();
+        let open = tickets.iter().filter(|ticket| ticket["state"] == "open");
+        for ticket in open.step_by(3) {
+            let id = ticket["id"].as_str().expect("an id");
+            gateway
+                .act(id, "cancel", json!({ "reason": "误报" }))
+                .expect_status(200);
+        }
+        sleep(dice.between(Duration::ZERO, Duration::from_millis(120)));
+        gateway.kill();
+        gateway = scene.run();
+    }
+    let tickets = gateway.tickets();
+    let open: BTreeMap<_, _> = tickets
+        .iter()
+        .filter(|ticket| ticket["state"] == "open")
+        .map(|ticket| {
+            (
+                ticket_topic(ticket["id"].as_str().expect("an id")),
+                ticket.clone(),
+            )
+        })
+        .collect();
+    assert!(open.len() < tickets.len() && open.len() > 10, "{}", open.len());
+    until_ok("the open tickets, and no other", SOON, || {
+        let kept: BTreeMap<_, _> = mosquitto
+            .retained("facility/test/tickets/#")
+            .into_iter()
+            .map(|(topic, text)| (topic, serde_json::from_str::<Value>(&text).expect("JSON")))
+            .collect();
+        so(kept == open, || {
+            format!("{:?} instead of {:?}", kept.keys(), open.keys())
+        })
+    });
+    println!(
+        "{} tickets are kept, {} are not",
+        open.len(),
+        tickets.len() - open.len()
+    );
     gateway.stop();
 }
 
