@@ -14,6 +14,7 @@ use crate::meters::DeviceMeters;
 pub(super) struct Asking<'poll, 'site> {
     pub(super) wire: &'poll mut Wire<'site>,
     pub(super) device: &'poll Device,
+    pub(super) plan: &'poll Plan,
     pub(super) unit: u8,
     pub(super) meters: &'poll DeviceMeters,
     pub(super) healing: &'poll mut Healing,
@@ -21,17 +22,15 @@ pub(super) struct Asking<'poll, 'site> {
 
 impl Asking<'_, '_> {
     /// Asks all that the plan says, until the first request that the unit leaves unanswered.
-    pub(super) async fn ask_all(&mut self, plan: &Plan) -> Outcome {
-        let mut outcome = Outcome::silence(self.device, plan);
+    pub(super) async fn ask_all(&mut self) -> Outcome {
+        let mut outcome = Outcome::nothing();
         outcome.condition = Condition::Answering;
-        for (sample, code) in &plan.refused {
-            outcome.miss_sample(*sample, Missing::Refused(*code));
-        }
-        for read in &plan.reads {
+        for read in &self.plan.reads {
             if !self.ask_whole(read, &mut outcome).await {
                 return outcome;
             }
         }
+        outcome.begin(self.device, self.plan);
         self.healing.answered_all();
         if let Some(read) = self.healing.next_retry() {
             // What comes of it is only learnt from: the point's sample is that of its refusal until the next poll.
@@ -67,7 +66,9 @@ impl Asking<'_, '_> {
             self.device.profile.modbus.transaction_ids,
             self.healing.learnt.pause,
         );
-        match self.wire.ask(self.unit, read, ids, pause).await {
+        let asked = self.wire.ask(self.unit, read, ids, pause).await;
+        outcome.begin(self.device, self.plan);
+        match asked {
             Ok(answer) => {
                 outcome.heard = true;
                 self.healing.tried(read, None);

@@ -98,7 +98,7 @@ impl<'site> Poller<'site> {
     ) -> Self {
         let mut units = Vec::new();
         let mut unit_states = BTreeMap::new();
-        let devices: Vec<_> = devices
+        let mut devices: Vec<_> = devices
             .iter()
             .filter_map(|index| {
                 let device = field.site().devices.get(*index)?;
@@ -124,6 +124,9 @@ impl<'site> Poller<'site> {
                 })
             })
             .collect();
+        // Most lines have one device, and there may be a thousand of them.
+        devices.shrink_to_fit();
+        units.shrink_to_fit();
         let schedule = Schedule::new(devices.iter().map(|polled| polled.device.interval).collect());
         Self {
             field,
@@ -174,11 +177,12 @@ impl<'site> Poller<'site> {
             let mut asking = Asking {
                 wire: &mut self.wire,
                 device: polled.device,
+                plan: &plan,
                 unit: polled.unit,
                 meters: &polled.meters,
                 healing: &mut polled.healing,
             };
-            let outcome = asking.ask_all(&plan).await;
+            let outcome = asking.ask_all().await;
             if outcome.connected {
                 let took = self.wire.now().saturating_sub(now);
                 self.meters.polled(took, outcome.decoding);
@@ -194,7 +198,7 @@ impl<'site> Poller<'site> {
             }
             outcome
         } else {
-            Outcome::silence(polled.device, &plan)
+            Outcome::nothing()
         };
         if !outcome.heard {
             // All points are read at the first poll that is answered again, the slow ones as well.
@@ -210,7 +214,7 @@ impl<'site> Poller<'site> {
             Batch {
                 device: polled.index,
                 at,
-                samples: outcome.samples,
+                samples: outcome.into_samples(polled.device, &plan),
             },
             &polled.meters.dropped,
         );

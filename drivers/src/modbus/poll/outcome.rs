@@ -12,8 +12,8 @@ use crate::health::Condition;
 
 /// What one poll brought.
 pub(super) struct Outcome {
-    /// One for each point that was due.
-    pub(super) samples: Vec<Sample>,
+    /// One for each point that was due, once anything has come: a thousand devices that are all waited for have none.
+    samples: Vec<Sample>,
     pub(super) condition: Condition,
     /// Whether the device said anything at all.
     pub(super) heard: bool,
@@ -24,19 +24,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// Of a poll that nobody answers: silence is a sample, too.
-    pub(super) fn silence(device: &Device, plan: &Plan) -> Self {
-        let silent = |point: &usize| Sample {
-            point: device.point_id(*point),
-            reading: Reading::Missing(Missing::NoAnswer),
-        };
-        Self {
-            samples: plan.due.iter().map(silent).collect(),
-            ..Self::nothing()
-        }
-    }
-
-    /// Of a request for nobody's points.
+    /// Nothing has come yet, and that is silence.
     pub(super) fn nothing() -> Self {
         Self {
             samples: Vec::new(),
@@ -44,6 +32,25 @@ impl Outcome {
             heard: false,
             connected: true,
             decoding: Duration::ZERO,
+        }
+    }
+
+    /// Something has come: what is not answered from now on is missing.
+    pub(super) fn begin(&mut self, device: &Device, plan: &Plan) {
+        if self.samples.is_empty() {
+            self.samples = silence(device, plan);
+            for (sample, code) in &plan.refused {
+                self.miss_sample(*sample, Missing::Refused(*code));
+            }
+        }
+    }
+
+    /// A sample for each point that was due. When nobody answered, that is a sample, too.
+    pub(super) fn into_samples(self, device: &Device, plan: &Plan) -> Vec<Sample> {
+        if self.samples.is_empty() {
+            silence(device, plan)
+        } else {
+            self.samples
         }
     }
 
@@ -72,8 +79,7 @@ impl Outcome {
         }
     }
 
-    /// A sample is missing.
-    pub(super) fn miss_sample(&mut self, sample: usize, missing: Missing) {
+    fn miss_sample(&mut self, sample: usize, missing: Missing) {
         if let Some(sample) = self.samples.get_mut(sample) {
             sample.reading = Reading::Missing(missing);
         }
@@ -92,6 +98,14 @@ impl Outcome {
             backoff.succeeded();
         }
     }
+}
+
+fn silence(device: &Device, plan: &Plan) -> Vec<Sample> {
+    let silent = |point: &usize| Sample {
+        point: device.point_id(*point),
+        reading: Reading::Missing(Missing::NoAnswer),
+    };
+    plan.due.iter().map(silent).collect()
 }
 
 #[cfg(test)]
