@@ -174,6 +174,39 @@ mod tests {
     }
 
     #[test]
+    fn a_lamp_that_is_commanded_off_has_a_stretch_until_it_is_commanded_on_again() {
+        use crate::alarms::{Conditions, SpanKind};
+        use crate::desk::State;
+        let site = model::load(&model::Folder::demo(), []).site;
+        let calendar = crate::tickets::WorkCalendar::utc_weekends();
+        let (alarm, about) = commanded_conditions(&site).remove(0);
+        let mut conditions = Conditions::default();
+        conditions.keep(alarm.clone(), about);
+        let mut state = State {
+            conditions,
+            ..State::default()
+        };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut written = Vec::new();
+        for (second, command) in [
+            (10, LampCommand::Off),
+            (20, LampCommand::Unknown),
+            (30, LampCommand::On),
+        ] {
+            let mut draft = Draft::new(&state, &site.standard, &calendar);
+            draft.commanded(&alarm, command, at(second));
+            let change = draft.finish(at(second));
+            state.apply(&change);
+            written.extend(change.spans);
+        }
+        let ended: Vec<_> = written
+            .iter()
+            .filter_map(|span| Some((span.kind, span.since.as_second(), span.until?.as_second())))
+            .collect();
+        assert_eq!(ended, [(SpanKind::Active, 10, 30), (SpanKind::Unknown, 20, 30)]);
+    }
+
+    #[test]
     fn every_lamp_of_the_demo_has_a_command_that_is_kept() {
         let site = model::load(&model::Folder::demo(), []).site;
         let lighting = site.devices.values();

@@ -133,3 +133,45 @@ fn a_month_that_is_not_over_is_reported_as_far_as_it_has_passed() {
     assert_eq!(fire_water.verdict, Some("not_proven"));
     assert_eq!(durations.available_hours, 24.0);
 }
+
+#[test]
+fn what_meters_counted_is_on_the_page_and_in_the_table_and_one_that_was_not_read_has_no_number() {
+    let site = model::load(&model::Folder::demo(), []).site;
+    let calendar = WorkCalendar::new(site.standard.calendar.clone(), site.timezone.clone());
+    let evidence = Evidence {
+        meters: vec![crate::meters::MeterDay {
+            device: "cabinet-01".into(),
+            point: "energy".into(),
+            day: jiff::civil::date(2026, 11, 20),
+            counted: 123.45,
+            first: (1_000.0, at(0)),
+            last: (1_123.45, at(86_400)),
+            resets: 2,
+        }],
+        ..Evidence::default()
+    };
+    let report = Report::of(
+        &site,
+        &calendar,
+        "2026-11".parse().unwrap(),
+        &evidence,
+        at(86_400),
+    );
+    let (page, table) = (html(&report), csv(&report));
+    let name = &site.device_by_id("cabinet-01").unwrap().1.name;
+    for line in [
+        format!("meters,cabinet-01.energy,{name},energy,123.4500,kWh,"),
+        format!("meters,cabinet-01.energy,{name},resets,2,,"),
+        "meters_by_day,cabinet-01.energy,2026-11-20,energy,123.4500,kWh,".to_owned(),
+    ] {
+        assert!(table.contains(&line), "{line}");
+    }
+    assert!(page.contains("123.5") || page.contains("123.4"));
+    assert!(page.contains("not read") && table.contains("meters,cabinet-02.energy,"));
+    let other = report
+        .meters
+        .iter()
+        .find(|meter| meter.device == "cabinet-02")
+        .unwrap();
+    assert_eq!(other.total, None);
+}
