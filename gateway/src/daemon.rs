@@ -23,7 +23,7 @@ use crate::intake::Intake;
 use crate::live::Live;
 use crate::meters::MeterWatch;
 use crate::notices::Courier;
-use crate::publish::{Names, Pages, PublishStand, Publisher};
+use crate::publish::{Names, Pages, Publisher};
 use crate::reserve::Reserve;
 use crate::sight::Sight;
 use crate::store::{OutboxWriter, Records, StoreError};
@@ -171,19 +171,18 @@ impl Daemon {
                     Arc::clone(&board),
                     started_at,
                 );
-                records.publish_as(names.clone(), &pages.topics())?;
-                Some(Publisher {
-                    broker: settings.broker.clone(),
+                let (changes, desk) = (changed.subscribe(), desk.clone());
+                Some(Publisher::open(
+                    settings,
                     names,
-                    pages: Arc::new(pages),
-                    reader: Arc::new(Mutex::new(records.reader()?)),
-                    changes: changed.subscribe(),
-                    desk: desk.clone(),
-                    stand: Arc::new(Mutex::new(PublishStand::new(started_at))),
-                })
+                    pages,
+                    &mut records,
+                    changes,
+                    desk,
+                )?)
             }
         };
-        let publishing = publisher.as_ref().map(|publisher| Arc::clone(&publisher.stand));
+        let publishing = publisher.as_ref().map(Publisher::stand);
         let (api_records, courier_records) = (records.reader()?, records.reader()?);
         let at_the_desk = Desk {
             site: Arc::clone(&site),

@@ -181,6 +181,42 @@ fn after_kills_the_broker_keeps_exactly_what_is_open() {
     gateway.stop();
 }
 
+#[test]
+fn what_the_site_no_longer_has_is_taken_away_at_the_broker() {
+    let scene = Scene::new();
+    let mosquitto = Mosquitto::start(scene.folder());
+    let publishing = |more: &str| {
+        let mut site = scene.draft();
+        site.table("mqtt", &format!("url = \"{}\"\n{more}", mosquitto.url()));
+        site
+    };
+    publishing("home_assistant = \"ha\"")
+        .connection("pump_room", &scene.modbus_url(), "1s", "100ms")
+        .device("fire-main-1", "fire-main", "pump_room", "1")
+        .write(&scene.site());
+    let mut gateway = scene.run();
+    until_kept(&mosquitto, "the device", |kept| {
+        json_at(kept, "facility/test/devices/fire-main-1")["problem"] == Value::Null
+            && kept.contains_key("facility/test/devices/fire-main-1")
+    });
+    until_ok("Home Assistant to be told", SOON, || {
+        let told = mosquitto.retained("ha/#");
+        so(told.len() == 4, || format!("{:?}", told.keys()))
+    });
+    gateway.stop();
+
+    publishing("prefix = \"plant/one\"").write(&scene.site());
+    let mut gateway = scene.run();
+    until_ok("only what there is now", SOON, || {
+        let kept = mosquitto.retained("#");
+        let topics: Vec<_> = kept.keys().map(String::as_str).collect();
+        so(topics == ["plant/one/gateway", "plant/one/status"], || {
+            format!("{topics:?}")
+        })
+    });
+    gateway.stop();
+}
+
 /// Mosquitto 2.0.11 closes the connection over a topic that it forbids, so that a message behind it would wait for ever.
 #[test]
 fn a_topic_that_the_broker_forbids_holds_up_no_other() {

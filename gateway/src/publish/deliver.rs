@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use drivers::publish::{Heard, LastWill, Publication};
 use jiff::Timestamp;
-use metrics::{Counter, Gauge, counter, gauge};
-use model::Connection;
+use model::{Connection, Publishing};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,10 +15,11 @@ use tracing::warn;
 
 use super::content::{Content, Pages};
 use super::queue::Queue;
+use super::stand::{Meters, PublishStand};
 use super::{Names, OFFLINE};
 use crate::desk::{Changed, Command, DeskHandle};
 use crate::live::DeviceState;
-use crate::store::{RecordsReader, StoreError};
+use crate::store::{Records, RecordsReader, StoreError};
 
 /// Topics on their way at once; fewer than any broker's bound, and enough to hide a slow line.
 const WINDOW: usize = 16;
@@ -30,59 +30,49 @@ const GROUP: Duration = Duration::from_millis(20);
 /// So much that the broker took is noted at once, without waiting for the next look.
 const NOTED_AT_ONCE: usize = 500;
 
-/// How publishing goes, for people.
-#[derive(Clone, Debug)]
-pub struct PublishStand {
-    /// Whether there is a connection.
-    pub is_up: bool,
-    /// Since when there is none.
-    pub away_since: Option<Timestamp>,
-    /// Why there is none, or what the broker refused last.
-    pub error: Option<String>,
-    /// What the broker has taken since the start.
-    pub published: u64,
-    /// What it refused.
-    pub refused: u64,
-    /// Topics whose newest version it has not taken.
-    pub waiting: usize,
-    /// Connections made after the first.
-    pub reconnects: u64,
-}
-
-impl PublishStand {
-    /// Nothing has been tried yet.
-    pub fn new(now: Timestamp) -> Self {
-        Self {
-            is_up: false,
-            away_since: Some(now),
-            error: None,
-            published: 0,
-            refused: 0,
-            waiting: 0,
-            reconnects: 0,
-        }
-    }
-}
-
 /// Publishes what changes.
 pub struct Publisher {
-    /// The broker.
-    pub broker: Connection,
-    /// How topics are called.
-    pub names: Names,
-    /// What they say.
-    pub pages: Arc<Pages>,
+    broker: Connection,
+    names: Names,
+    pages: Arc<Pages>,
     /// What waits, and tickets.
-    pub reader: Arc<Mutex<RecordsReader>>,
-    /// What changes.
-    pub changes: broadcast::Receiver<Changed>,
-    /// Where it is noted what the broker took.
-    pub desk: DeskHandle,
-    /// How it goes.
-    pub stand: Arc<Mutex<PublishStand>>,
+    reader: Arc<Mutex<RecordsReader>>,
+    changes: broadcast::Receiver<Changed>,
+    desk: DeskHandle,
+    stand: Arc<Mutex<PublishStand>>,
 }
 
 impl Publisher {
+    /// A publisher of what stands in `records`, which from now on count up what is to be published. `pages` says what topics say,
+    /// `changes` when, and the desk notes what the broker took.
+    ///
+    /// # Errors
+    /// The records cannot be read or written.
+    pub fn open(
+        settings: &Publishing,
+        names: Names,
+        pages: Pages,
+        records: &mut Records,
+        changes: broadcast::Receiver<Changed>,
+        desk: DeskHandle,
+    ) -> Result<Self, StoreError> {
+        records.publish_as(names.clone(), &pages.topics())?;
+        Ok(Self {
+            broker: settings.broker.clone(),
+            names,
+            pages: Arc::new(pages),
+            reader: Arc::new(Mutex::new(records.reader()?)),
+            changes,
+            desk,
+            stand: Arc::new(Mutex::new(PublishStand::new(Timestamp::now()))),
+        })
+    }
+
+    /// How it goes.
+    pub fn stand(&self) -> Arc<Mutex<PublishStand>> {
+        Arc::clone(&self.stand)
+    }
+
     /// Publishes until it is told to stop, and then says that the gateway is gone.
     pub async fn run(mut self, stop: CancellationToken) {
         let (give, publications) = mpsc::channel(4 * WINDOW);
@@ -348,28 +338,6 @@ impl Delivery {
         for publication in last.into_iter().chain([publication(number, payload)]) {
             // There is room for all that may be on its way; a connection that has ended says so, and then it is given again.
             let _ = self.give.try_send(publication);
-        }
-    }
-}
-
-struct Meters {
-    published: Counter,
-    refused: Counter,
-    waiting: Gauge,
-    up: Gauge,
-    reconnects: Counter,
-}
-
-impl Meters {
-    fn new() -> Self {
-        let up = gauge!("facility_publisher_up");
-        up.set(0.0);
-        Self {
-            published: counter!("facility_publications_total"),
-            refused: counter!("facility_publications_refused_total"),
-            waiting: gauge!("facility_publications_waiting"),
-            up,
-            reconnects: counter!("facility_publisher_reconnects_total"),
         }
     }
 }

@@ -8,10 +8,12 @@ mod deliver;
 mod discovery;
 mod names;
 mod queue;
+mod stand;
 
 pub use content::Pages;
-pub use deliver::{PublishStand, Publisher};
+pub use deliver::Publisher;
 pub use names::{Names, Subject};
+pub use stand::PublishStand;
 
 /// What the topic `status` says while the gateway is there.
 pub(crate) const ONLINE: &str = "online";
