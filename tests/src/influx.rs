@@ -1,5 +1,6 @@
 //! A real InfluxDB 1.6.7, with authentication, on a folder of its own.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -118,9 +119,23 @@ bind-address = "{rpc}"
 
     /// Starts it without waiting.
     pub fn launch(&mut self) {
+        self.cut_torn_logs();
         let mut command = Command::new("influxd");
         command.arg("-config").arg(self.folder.join("influx.conf"));
         self.process = Some(Process::start("influxd", &command, &self.logs));
+    }
+
+    /// Cuts what a full disk left half written off its write-ahead logs. InfluxDB 1.6.7 cuts it off only after it has opened the log
+    /// to append at the old end: what it takes from then on lies behind a hole, and the next start but one throws it away.
+    fn cut_torn_logs(&self) {
+        for log in files(&self.folder.join("wal")) {
+            let bytes = std::fs::read(&log).unwrap_or_default();
+            let whole = whole_entries(&bytes);
+            if whole < bytes.len() {
+                let file = File::options().write(true).open(&log).expect("a write-ahead log");
+                file.set_len(whole as u64).expect("a shorter log");
+            }
+        }
     }
 
     /// Everything that is in it.
@@ -166,6 +181,27 @@ bind-address = "{rpc}"
     }
 }
 
+/// How many bytes of a write-ahead log are whole entries: each a byte, a length of four, and so many bytes.
+fn whole_entries(log: &[u8]) -> usize {
+    let mut whole = 0;
+    while let Some([_, a, b, c, d]) = log.get(whole..whole + 5) {
+        let end = whole + 5 + u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+        if end > log.len() {
+            break;
+        }
+        whole = end;
+    }
+    whole
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths
+        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .collect()
+}
+
 fn read_series(series: &Value, stored: &mut Stored) {
     let device = series["tags"]["device"].as_str().unwrap_or_default();
     let columns: Vec<_> = series["columns"]
@@ -200,4 +236,22 @@ fn encoded(text: &str) -> String {
             _ => format!("%{byte:02X}"),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_whole_up_to_its_last_whole_entry() {
+        let log = [
+            &[1, 0, 0, 0, 2, 9, 9][..],
+            &[1, 0, 0, 0, 1, 9],
+            &[1, 0, 0, 0, 4, 9],
+        ]
+        .concat();
+        assert_eq!(whole_entries(&log), 13);
+        assert_eq!(whole_entries(&log[..13]), 13);
+        assert_eq!(whole_entries(&log[..3]), 0);
+    }
 }

@@ -318,7 +318,7 @@ impl World {
         self.full.insert(disk, false);
         self.had_room_at.insert(disk, Instant::now());
         // InfluxDB 1.6 writes nothing more to a log that once could not be written, until it is started again.
-        if disk == Target::DatabaseDisk && !self.away.contains(&Target::Database) {
+        if disk == Target::DatabaseDisk && self.process(Target::Database).runs() {
             self.process(Target::Database).kill();
             self.launch(Target::Database);
         }
