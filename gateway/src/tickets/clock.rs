@@ -312,6 +312,15 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_counts_whole_when_the_system_clock_is_set_back_into_it() {
+        let mut clock = arrive();
+        clock.pause(at(600));
+        clock.resume(at(1200));
+        assert_eq!(stand(&clock, 900).due, at(2400));
+        assert_eq!(stand(&clock, 900).state, ClockState::Running);
+    }
+
+    #[test]
     fn a_struck_stop_leaves_the_clock_as_if_it_had_never_stopped() {
         let mut clock = arrive();
         clock.stop(at(1000), StoppedBy::Telemetry);

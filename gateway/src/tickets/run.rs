@@ -97,7 +97,9 @@ impl<'clock> Run<'clock> {
     }
 
     pub(super) fn stand(&self, now: Timestamp, calendar: &WorkCalendar) -> ClockStand {
-        let until = self.stopped.map_or(now, |(at, _)| at);
+        let until = self
+            .stopped
+            .map_or_else(|| now.max(self.noted_until()), |(at, _)| at);
         let promise = self.promise(until, calendar);
         let missed = self.missed(until, promise.due);
         let state = match (missed, self.stopped.is_some(), self.has_open_pause()) {
@@ -117,6 +119,14 @@ impl<'clock> Run<'clock> {
             announced: self.announced.is_some(),
             paused: self.paused(until, promise.due),
         }
+    }
+
+    /// The latest moment of which something is noted: a system clock that is set back undoes nothing of it, so that the due time of a
+    /// clock that runs stays what it was.
+    fn noted_until(&self) -> Timestamp {
+        let raised = self.targets.iter().map(|(at, _)| *at);
+        let paused = self.pauses.iter().map(|(from, to)| to.unwrap_or(*from));
+        raised.chain(paused).fold(self.started_at, Timestamp::max)
     }
 
     /// Missed is for good: once people were told that it ran out, a system clock that is set back makes it no better. Only a
