@@ -164,7 +164,8 @@ function answer(method, path, query, body) {
   if (key === 'GET tickets') return [200, list([...desk.tickets.values()].reverse().map((one) => desk.listed(one)))];
   if (key === 'GET planned') return [200, list(plans(desk))];
   if (key === 'GET connections') return [200, list(connections(facility.devices.values()))];
-  if (key === 'GET report') return [200, report(query.get('month') ?? query.get('quarter'), facility, desk)];
+  if (key === 'GET report')
+    return [200, report(query.get('day')?.slice(0, 7) ?? query.get('month') ?? query.get('quarter'), facility, desk)];
   if (key === 'GET handovers') return [200, list(records.handovers)];
   if (key === 'POST handovers') return records.handOver(body);
   if (key === 'POST handovers/:/:') return records.confirm(id, body.by);

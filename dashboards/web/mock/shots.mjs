@@ -93,6 +93,9 @@ const SHOTS = {
   ...everyWay('sheet', { scene: 'busy', hash: '#/devices/fire-main-1/sheet', full: true, act: click('sheet-compare') }),
   ...everyWay('link', { scene: 'busy', hash: '#/devices/booster-2/link', full: true }),
   ...everyWay('connections', { scene: 'busy', hash: '#/connections', full: true }),
+  'service-failed-zh-phone': { scene: 'busy', hash: '#/service-report', size: PHONE, failing: '**/api/v1/report**' },
+  'handovers-failed-en': { scene: 'busy', hash: '#/handovers', lang: 'en', failing: '**/api/v1/handovers**' },
+  'link-lost-zh': { scene: 'busy', hash: '#/devices/booster-2/link', lost: true },
   'plate-zh-phone': {
     scene: 'busy',
     hash: '#/devices/fire-main-1/record',
@@ -137,7 +140,12 @@ for (const [name, shot] of Object.entries(SHOTS)) {
   page.on('pageerror', (error) => console.log(`${name}: ${error}`));
   page.on(
     'console',
-    (message) => message.type() === 'error' && !shot.lost && !shot.never && console.log(`${name}: ${message.text()}`),
+    (message) =>
+      message.type() === 'error' &&
+      !shot.lost &&
+      !shot.never &&
+      !shot.failing &&
+      console.log(`${name}: ${message.text()}`),
   );
   await page.addInitScript(
     ({ lang, person }) => {
@@ -147,6 +155,10 @@ for (const [name, shot] of Object.entries(SHOTS)) {
     { lang: shot.lang ?? 'zh', person: shot.person ?? '张建国' },
   );
   if (shot.stalled) await page.route('**/api/**', () => undefined);
+  if (shot.failing) {
+    const problem = { status: 507, detail: 'the disk is full', text: { zh: '磁盘已满', en: 'the disk is full' } };
+    await page.route(shot.failing, (route) => route.fulfill({ status: 507, json: problem }));
+  }
   if (shot.never) await page.route('**/api/**', (route) => route.abort());
   await page.goto(`${url}/${shot.hash ?? '#/'}`);
   if (!shot.stalled && !shot.never)

@@ -45,7 +45,8 @@ test('what the gateway refuses comes with its status and its words', async () =>
   expect(refusal).toMatchObject({ status: 409, detail: 'confirmed already', text: { zh: '已经确认过' } });
 });
 
-test('a month and a quarter have their own parameter', () => {
+test('a day, a month and a quarter have their own parameter', () => {
   expect(reportAddress('2026-11', 'csv')).toBe('api/v1/report?month=2026-11&format=csv');
+  expect(reportAddress('2026-11-24', 'csv')).toBe('api/v1/report?day=2026-11-24&format=csv');
   expect(reportAddress('2026-Q4', 'html')).toBe('api/v1/report?quarter=2026-Q4&format=html');
 });

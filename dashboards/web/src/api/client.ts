@@ -154,14 +154,17 @@ export const writeHandover = (said: { note: string; by: string }): Promise<Hando
 export const confirmHandover = (id: string, by: string): Promise<Handover> =>
   post(`handovers/${encodeURIComponent(id)}/confirm`, { by });
 
-/** `period` is "2026-11" or "2026-Q4". */
+/** `period` is "2026-11", "2026-Q4" or "2026-11-24". */
 export const serviceReport = (period: string): Promise<Report> => ask(reportQuery(period));
 
 /** Where the same report is for printing or for a spreadsheet. */
 export const reportAddress = (period: string, format: 'html' | 'csv'): string =>
   `api/v1/${reportQuery(period)}&format=${format}`;
 
-const reportQuery = (period: string): string => `report?${period.includes('Q') ? 'quarter' : 'month'}=${period}`;
+function reportQuery(period: string): string {
+  const kind = period.includes('Q') ? 'quarter' : period.length > 'YYYY-MM'.length ? 'day' : 'month';
+  return `report?${kind}=${period}`;
+}
 
 export const plans = (): Promise<Plan[]> => all('planned');
 

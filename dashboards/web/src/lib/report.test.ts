@@ -1,7 +1,7 @@
 // Tests of how a report's figures are found again.
 import { expect, test } from 'vitest';
 import type { Figure, Mean, Report, Tally } from '../api/report';
-import { figureAt, percentWords, shares, wayTo } from './report';
+import { figureAt, percentWords, shares, todayWords, wayTo } from './report';
 
 const figure = (...tickets: string[]): Figure => ({ count: tickets.length, tickets });
 const mean = (...tickets: string[]): Mean => ({ hours: 1, count: tickets.length, tickets });
@@ -59,6 +59,18 @@ test('what was missed by a little is not rounded up to a promise kept', () => {
   expect(percentWords(99.999)).toBe('99.99 %');
   expect(percentWords(99.31)).toBe('99.31 %');
   expect(percentWords(100)).toBe('100 %');
+});
+
+test('a day that was mostly not looked at is not called available', () => {
+  const day = (available_hours: number, unavailable_hours: number, unknown_hours: number) => ({
+    available_hours,
+    unavailable_hours,
+    unknown_hours,
+    availability_percent: (100 * available_hours) / (available_hours + unavailable_hours),
+  });
+  expect(todayWords(day(9, 1, 2), 'zh')).toBe('今日可用 90.00 %');
+  expect(todayWords(day(1, 0, 11), 'zh')).toBe('今日可用 未能证实');
+  expect(todayWords({ ...day(0, 0, 0), availability_percent: null }, 'en')).toBe('available today not proven');
 });
 
 test('a time of which nothing has passed has no shares', () => {

@@ -1,5 +1,5 @@
 // A report's figures by the way to them, so that each has an address where the records behind it are.
-import type { Figure, Group, Mean, Report, Tally } from '../api/report';
+import type { Durations, Figure, Group, Mean, Report, Tally } from '../api/report';
 import type { Lang } from '../api/types';
 import { say, type Word } from './words';
 
@@ -89,8 +89,15 @@ export function percentWords(percent: number): string {
   return `${(Math.floor(percent * 100 + 1e-7) / 100).toFixed(2)} %`;
 }
 
+/** How much of the day a subsystem worked so far, for its card on the wall; what is mostly unknown proves nothing. */
+export function todayWords(today: Durations, lang: Lang): string {
+  const isKnown = today.availability_percent !== null && shares(today).unknown <= 50;
+  const words = isKnown ? percentWords(today.availability_percent ?? 0) : say(lang, 'not_proven');
+  return say(lang, 'available_today', { n: words });
+}
+
 /** How a stretch of time divides, in percent of all of it. */
-export function shares(hours: { available_hours: number; unavailable_hours: number; unknown_hours: number }): {
+export function shares(hours: Omit<Durations, 'availability_percent'>): {
   available: number;
   unavailable: number;
   unknown: number;

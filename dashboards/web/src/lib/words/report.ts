@@ -37,6 +37,7 @@ export const report = {
   kept: { zh: '达标', en: 'kept' },
   not_proven: { zh: '未能证实', en: 'not proven' },
   verdict_missed: { zh: '未达标', en: 'missed' },
+  available_today: { zh: '今日可用 {n}', en: 'available today {n}' },
   of_known: { zh: '已知时间 {n}', en: '{n} known' },
   available: { zh: '可用', en: 'Available' },
   unavailable: { zh: '不可用', en: 'Unavailable' },
