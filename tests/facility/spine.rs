@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tests::{
-    Gateway, Influx, Keeping, Leeway, Scene, Simulator, SiteDraft, Stored, Victoria, compare, until_ok,
+    Gateway, Influx, Keeping, Leeway, Scene, Simulator, SiteDraft, Stored, Victoria, compare, so, until_ok,
 };
 
 const AWAY: Duration = Duration::from_secs(8);
@@ -98,6 +98,42 @@ fn every_served_value_is_in_victoriametrics_although_it_was_down_from_the_start_
     );
     some_is_from(&stored, begun, back);
     some_is_from(&stored, gone_again, back_again);
+    gateway.stop();
+}
+
+#[test]
+fn credentials_that_are_good_no_longer_raise_an_alarm_and_cost_no_sample() {
+    let scene = Scene::new();
+    let influx = Influx::start(scene.folder());
+    let (mut simulator, mut gateway) = start(&scene, &influx.table());
+    let alarm = |gateway: &Gateway| {
+        let alarms = gateway.alarms();
+        let mine = alarms
+            .into_iter()
+            .find(|alarm| alarm["rule"] == "telemetry-denied");
+        mine.unwrap_or_default()
+    };
+    until_ok("something to be stored", CATCH_UP, || {
+        let stored = influx.stored();
+        so(!stored.is_empty(), || "nothing yet".to_owned())
+    });
+    let begun = Timestamp::now();
+    influx.change_password();
+    until_ok("the alarm", CATCH_UP, || {
+        let alarm = alarm(&gateway);
+        let told = alarm["condition"] == "active" && alarm["summary"]["en"].to_string().contains("401");
+        so(told, || format!("{:#?}", gateway.alarms()))
+    });
+    sleep(Duration::from_secs(3));
+    let mended = Timestamp::now();
+    influx.restore_password();
+    until_ok("the alarm to be over", CATCH_UP, || {
+        let alarm = alarm(&gateway);
+        so(alarm["condition"] != "active", || format!("{alarm:#}"))
+    });
+    simulator.stop();
+    let stored = all_is_stored(&simulator, &gateway, || influx.stored(), Keeping::Exact);
+    some_is_from(&stored, begun, mended);
     gateway.stop();
 }
 

@@ -17,6 +17,8 @@ use crate::wait::{until, until_ok};
 const START: Duration = Duration::from_secs(30);
 const USER: &str = "gateway";
 const PASSWORD: &str = "0123-not-a-number";
+/// Whoever looks after the server; the gateway's own password may change.
+const KEEPER: &str = "u=keeper&p=keeper";
 
 /// The server; it can be away for a while and come back with what it had.
 #[derive(Debug)]
@@ -65,14 +67,16 @@ bind-address = "{rpc}"
         };
         influx.come_back();
         // The first user may be made by anybody.
-        let statement = format!("CREATE USER {USER} WITH PASSWORD '{PASSWORD}' WITH ALL PRIVILEGES");
+        let statement = "CREATE USER keeper WITH PASSWORD 'keeper' WITH ALL PRIVILEGES";
         post(
-            &format!("http://{}/query?q={}", influx.http.address(), encoded(&statement)),
+            &format!("http://{}/query?q={}", influx.http.address(), encoded(statement)),
             &Value::Null,
         )
         .expect("an answer")
         .expect_status(200);
         influx.tell("CREATE DATABASE facility");
+        influx.tell(&format!("CREATE USER {USER} WITH PASSWORD '{PASSWORD}'"));
+        influx.tell(&format!("GRANT ALL ON facility TO {USER}"));
         influx
     }
 
@@ -138,6 +142,16 @@ bind-address = "{rpc}"
         }
     }
 
+    /// Gives the gateway's user another password, so that the one that the site has is good no longer.
+    pub fn change_password(&self) {
+        self.tell(&format!("SET PASSWORD FOR {USER} = 'another'"));
+    }
+
+    /// Gives it the site's again.
+    pub fn restore_password(&self) {
+        self.tell(&format!("SET PASSWORD FOR {USER} = '{PASSWORD}'"));
+    }
+
     /// Everything that is in it.
     pub fn stored(&self) -> Stored {
         let answer = self.ask("SELECT * FROM /.*/ GROUP BY device").json();
@@ -162,10 +176,9 @@ bind-address = "{rpc}"
     }
 
     fn ask(&self, statement: &str) -> Answer {
-        let credentials = format!("u={USER}&p={PASSWORD}");
         let statement = encoded(statement);
         let url = format!(
-            "http://{}/query?db=facility&epoch=ns&{credentials}&q={statement}",
+            "http://{}/query?db=facility&epoch=ns&{KEEPER}&q={statement}",
             self.http.address()
         );
         until_ok("InfluxDB to answer a query", START, || get(&url)).expect_status(200)
@@ -173,7 +186,7 @@ bind-address = "{rpc}"
 
     fn tell(&self, statement: &str) {
         let url = format!(
-            "http://{}/query?u={USER}&p={PASSWORD}&q={}",
+            "http://{}/query?{KEEPER}&q={}",
             self.http.address(),
             encoded(statement)
         );

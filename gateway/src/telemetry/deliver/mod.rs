@@ -22,7 +22,7 @@ use super::gzip::compressed;
 use super::outbox::{Newest, Outbox};
 use crate::store::{Body, OutboxReader, Pending, StoreError, is_spoiled};
 use ahead::Ahead;
-use apart::{Apart, Suspects, samples};
+use apart::{Apart, BadLine, Suspects, samples};
 use aside::Aside;
 use patience::{Again, Patience};
 
@@ -37,6 +37,8 @@ const REQUEST_BYTES: usize = 2 << 20;
 const ANEW: Duration = Duration::from_secs(30);
 /// After the outbox could not be read.
 const READ_AGAIN: Duration = Duration::from_millis(500);
+/// Refused lines are told of at most so often: where a device's every line is refused, they come with every poll.
+const TELL_REFUSED_EVERY: Duration = Duration::from_secs(60);
 /// How often it is counted what waits, while something does.
 const COUNT_EVERY: Duration = Duration::from_secs(2);
 
@@ -83,6 +85,9 @@ pub struct Delivery {
     delivered_samples: Counter,
     request_seconds: Histogram,
     counted_at: Option<tokio::time::Instant>,
+    refused_told_at: Option<tokio::time::Instant>,
+    /// Lines that were refused since then.
+    refused_untold: usize,
 }
 
 /// What the loop does next.
@@ -107,6 +112,8 @@ impl Delivery {
             delivered_samples: counter!("facility_samples_delivered_total"),
             request_seconds: histogram!("facility_delivery_seconds"),
             counted_at: Some(tokio::time::Instant::now()),
+            refused_told_at: None,
+            refused_untold: 0,
         }
     }
 
@@ -240,7 +247,7 @@ impl Delivery {
     /// The next request about a body of which lines are refused; once every line is judged, the bad ones are set aside and it is done
     /// with.
     async fn go_on_apart(
-        &self,
+        &mut self,
         mut apart: Apart,
         ahead: &mut Ahead,
         patience: &mut Patience,
@@ -281,7 +288,7 @@ impl Delivery {
     }
 
     /// Keeps refused lines beside their reason, so that nothing is lost silently and what follows is not held up.
-    fn set_aside(&self, apart: Apart, ahead: &mut Ahead, suspects: &mut Suspects) {
+    fn set_aside(&mut self, apart: Apart, ahead: &mut Ahead, suspects: &mut Suspects) {
         let destination = self.destination.to_string();
         if let Some(spoiled) = &apart.spoiled {
             counter!("facility_outbox_spoiled_bodies_total", "destination" => destination.clone())
@@ -294,31 +301,43 @@ impl Delivery {
         let bad = apart.finish(suspects);
         let refused: u64 = bad.iter().map(|bad| samples(&bad.line)).sum();
         let (number, all) = ahead.taken_apart();
-        if let Some(first) = bad.first() {
+        if !bad.is_empty() {
             counter!("facility_samples_refused_total", "destination" => destination.clone())
                 .increment(refused);
-            counter!("facility_lines_refused_total", "destination" => destination.clone())
-                .increment(bad.len() as u64);
-            let (reason, file) = (&first.reason, self.aside.path());
-            match self.aside.keep(number, &bad, Timestamp::now()) {
-                Ok(gone) => {
-                    counter!("facility_refused_lines_dropped_total", "destination" => destination.clone())
-                        .increment(gone);
-                    error!(
-                        destination, lines = bad.len(), %reason, file = %file.display(),
-                        "the database refused lines; they are kept in the file with its reasons: remove the cause, then write them again"
-                    );
-                }
-                Err(error) => {
-                    error!(
-                        destination, lines = bad.len(), %reason, %error, file = %file.display(),
-                        "the database refused lines, and they could not be kept"
-                    );
-                }
+            let kept = self.aside.keep(number, &bad, Timestamp::now());
+            match &kept {
+                Ok(gone) => counter!("facility_refused_lines_dropped_total", "destination" => destination)
+                    .increment(*gone),
+                Err(_) => counter!("facility_outbox_dropped_samples_total").increment(refused),
             }
+            self.tell_refused(&bad, kept.err());
         }
         self.succeeded(all.saturating_sub(refused));
         self.outbox.delivered(&self.destination, ahead.file, number);
+    }
+
+    /// Says that lines are refused: at once, and then now and again while more are.
+    fn tell_refused(&mut self, bad: &[BadLine], not_kept: Option<std::io::Error>) {
+        self.refused_untold += bad.len();
+        let now = tokio::time::Instant::now();
+        let told_lately = |at| now.duration_since(at) < TELL_REFUSED_EVERY;
+        if self.refused_told_at.is_some_and(told_lately) {
+            return;
+        }
+        self.refused_told_at = Some(now);
+        let lines = std::mem::take(&mut self.refused_untold);
+        let (destination, file) = (&self.destination, self.aside.path());
+        let reason = bad.first().map_or("", |bad| bad.reason.as_ref());
+        match not_kept {
+            None => error!(
+                %destination, lines, reason, file = %file.display(),
+                "the database refused lines; they are kept in the file with its reasons: remove the cause, then write them again"
+            ),
+            Some(error) => error!(
+                %destination, lines, reason, %error, file = %file.display(),
+                "the database refused lines, and they could not be kept: they are lost, and counted"
+            ),
+        }
     }
 
     fn succeeded(&self, samples: u64) {
