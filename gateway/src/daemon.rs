@@ -194,7 +194,11 @@ impl Daemon {
             changed,
             notices: Arc::clone(&notices),
         };
-        let keeper = Keeper::new(at_the_desk, started_at)?;
+        let mut keeper = Keeper::new(at_the_desk, started_at)?;
+        keeper.recall(
+            &history.reader.lock().unwrap_or_else(PoisonError::into_inner),
+            started_at,
+        );
         let handle = desk.clone();
         let thread = std::thread::Builder::new()
             .name("desk".into())

@@ -20,6 +20,8 @@ pub mod notices;
 #[cfg(feature = "planted-faults")]
 mod planted;
 pub mod publish;
+mod recall;
+pub mod replay;
 pub mod report;
 mod reserve;
 mod sight;

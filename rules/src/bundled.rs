@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use model::Script;
 use rust_embed::RustEmbed;
 
+use crate::case::CaseFiles;
+
 #[derive(RustEmbed)]
 #[folder = "standard"]
 struct Standard;
@@ -32,6 +34,29 @@ pub(crate) fn procedures() -> BTreeMap<String, String> {
     Standard::iter()
         .filter_map(|path| Some((path.strip_prefix("procedures/")?.to_owned(), text_of(&path)?)))
         .collect()
+}
+
+/// The cases of the shipped rules, in the order of their names.
+pub(crate) fn cases() -> Vec<CaseFiles> {
+    let mut cases: Vec<CaseFiles> = Standard::iter()
+        .filter_map(|path| {
+            let name = path.strip_prefix("cases/")?.strip_suffix("/samples.csv")?;
+            Some(CaseFiles {
+                name: name.to_owned(),
+                folder: format!("{FOLDER}/cases/{name}"),
+                samples: text_of(&path)?,
+                expected: text_of(&format!("cases/{name}/expected.csv"))?,
+                shipped: true,
+            })
+        })
+        .collect();
+    cases.sort_by(|left, right| left.name.cmp(&right.name));
+    cases
+}
+
+/// Whether a file is a shipped one.
+pub(crate) fn is_of(file: &str) -> bool {
+    file.starts_with(FOLDER)
 }
 
 fn text_of(path: &str) -> Option<String> {

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{Batch, DenseId, DeviceIndex, Site, Text};
+use model::{Batch, DenseId, DeviceIndex, Reading, Site, Text};
 
 use crate::plan::Plan;
 use crate::subject::Subject;
@@ -14,6 +15,17 @@ use crate::{RuleIndex, Rules, ask};
 
 /// So many complaints about summaries are kept until they are fetched; later ones are dropped.
 const MOST_COMPLAINTS: usize = 100;
+
+/// What the windows of a device look back on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LooksBack {
+    /// Which device.
+    pub device: DeviceIndex,
+    /// Its points that have windows, by their positions in the profile.
+    pub points: Vec<usize>,
+    /// The longest of the windows.
+    pub length: Duration,
+}
 
 /// Judges devices: batches in, changed verdicts out.
 #[derive(Debug)]
@@ -39,7 +51,7 @@ impl Judge {
             let plan = plans
                 .get(device.profile.id.as_str())
                 .filter(|plan| !plan.slots.is_empty())?;
-            Some(Watched::new(Subject::new(Arc::clone(plan)), device.first_point))
+            Some(Watched::new(Subject::new(Arc::clone(plan)), device))
         };
         let devices = site.devices.ids().map(watched).collect();
         Self {
@@ -64,6 +76,35 @@ impl Judge {
             .filter(|(_, watch)| watch.rule == rule)
         {
             slot.level = holds;
+        }
+    }
+
+    /// What windows look back on, of each device that has any.
+    pub fn looks_back(&self) -> Vec<LooksBack> {
+        let watched = self.devices.iter().enumerate();
+        watched
+            .filter_map(|(position, watched)| {
+                let windows = &watched.as_ref()?.subject.plan.windows;
+                let points: BTreeSet<usize> = windows.iter().map(|asked| asked.position).collect();
+                Some(LooksBack {
+                    device: DeviceIndex::at(position),
+                    points: points.into_iter().collect(),
+                    length: windows.iter().map(|asked| asked.length).max()?,
+                })
+            })
+            .collect()
+    }
+
+    /// After a restart: what a device said before it, by the points' positions in the profile, in the order of times. It fills windows
+    /// and says nothing of levels. Where nothing was read for longer than a restart takes, windows have a gap, now and at the first batch.
+    pub fn recall<'reading>(
+        &mut self,
+        device: DeviceIndex,
+        at: Timestamp,
+        readings: impl IntoIterator<Item = (usize, &'reading Reading)>,
+    ) {
+        if let Some(watched) = self.watched(device) {
+            watched.recall(at, readings);
         }
     }
 

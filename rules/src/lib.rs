@@ -3,10 +3,11 @@
 //! A pure crate: nothing here waits, reads a clock or opens a file. Read in this order: [`load`] turns scripts into [`Rules`];
 //! a [`Judge`] takes batches and says, for each rule on each device, when its [`Verdict`] changes. Inside, `script` runs a file
 //! and collects what it says, `reads` finds out which points a rule reads, `draft` and `load` check it, `subject` is what a
-//! script sees of a device, `native` what needs no script at all, and `window` is what it sees of a point's past.
+//! script sees of a device, `case` runs rules on written samples, `native` what needs no script at all, and `window` is what it sees of a point's past.
 
 mod ask;
 mod bundled;
+mod case;
 mod draft;
 mod form;
 mod judge;
@@ -29,7 +30,8 @@ mod window;
 #[cfg(test)]
 mod testing;
 
-pub use judge::Judge;
+pub use case::{Case, CaseFiles, Compared, Said, shipped_cases};
+pub use judge::{Judge, LooksBack};
 pub use load::load;
 pub use model::Severity;
 pub use rule::{Rule, RuleIndex, Rules};

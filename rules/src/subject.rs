@@ -142,20 +142,22 @@ impl State {
         let Some(place) = plan.places.get(position).copied().flatten() else {
             return false;
         };
-        if plan.windows.iter().any(|asked| asked.position == position) {
-            let value = reading.good().and_then(Value::as_number);
-            for (window, asked) in self.windows.iter_mut().zip(&plan.windows) {
-                if asked.position == position {
-                    window.put(at, value);
-                }
-            }
-        }
+        self.recall(plan, position, at, reading);
         match self.kept.get_mut(place) {
             Some(known) if known != reading => {
                 known.clone_from(reading);
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Takes a point's reading into its windows alone.
+    pub(crate) fn recall(&mut self, plan: &Plan, position: usize, at: Timestamp, reading: &Reading) {
+        for (window, asked) in self.windows.iter_mut().zip(&plan.windows) {
+            if asked.position == position {
+                window.put(at, reading.good().and_then(Value::as_number));
+            }
         }
     }
 

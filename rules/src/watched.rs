@@ -1,7 +1,9 @@
 //! One device that rules watch: takes its batches, and knows which of its rules must be asked again.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
-use model::{Batch, Missing, PointId, Reading};
+use model::{Batch, Device, Missing, PointId, Reading};
 use rhai::{Engine, Position};
 
 use crate::ask::{self, Failure};
@@ -11,6 +13,11 @@ use crate::script::place;
 use crate::subject::Subject;
 use crate::verdict::Verdict;
 
+/// A device of which so many polls are missing is not yet taken for silent (as the live image has it), and neither are its windows …
+const BRIDGED_POLLS: u32 = 3;
+/// … and so long a restart may take.
+const RESTART: Duration = Duration::from_secs(5);
+
 /// A device with the rules that watch it.
 #[derive(Debug)]
 pub(crate) struct Watched {
@@ -19,6 +26,10 @@ pub(crate) struct Watched {
     first_point: PointId,
     /// The newest batch's time.
     newest: Option<Timestamp>,
+    /// The newest time before the restart that something was recalled of.
+    recalled: Option<Timestamp>,
+    /// How long nothing may be read, for windows to take what was read before for what went on.
+    bridged: Duration,
     /// When its windows say something else though no batch arrives.
     pub(crate) due: Option<Timestamp>,
 }
@@ -35,7 +46,18 @@ pub(crate) struct Slot {
 }
 
 impl Watched {
-    pub(crate) fn new(subject: Subject, first_point: PointId) -> Self {
+    pub(crate) fn new(subject: Subject, device: &Device) -> Self {
+        let points = &device.profile.points;
+        let rarest = subject
+            .plan
+            .windows
+            .iter()
+            .filter_map(|asked| points.get(asked.position));
+        let rarest = rarest.map(|point| point.every).max().unwrap_or(1);
+        let polls = device
+            .interval
+            .saturating_mul(rarest)
+            .saturating_mul(BRIDGED_POLLS);
         let slot = Slot {
             level: false,
             verdict: None,
@@ -45,8 +67,10 @@ impl Watched {
         Self {
             subject,
             slots,
-            first_point,
+            first_point: device.first_point,
             newest: None,
+            recalled: None,
+            bridged: polls.saturating_add(RESTART),
             due: None,
         }
     }
@@ -55,6 +79,9 @@ impl Watched {
     pub(crate) fn take(&mut self, batch: &Batch) -> bool {
         if self.newest.is_some_and(|newest| batch.at <= newest) || batch.samples.is_empty() {
             return false;
+        }
+        if self.newest.is_none() && self.recalled.is_some() && !self.follows(batch.at) {
+            self.forget_windows();
         }
         self.newest = Some(batch.at);
         self.pass_time(batch.at);
@@ -82,6 +109,37 @@ impl Watched {
         true
     }
 
+    /// Takes into its windows what was read before a restart.
+    pub(crate) fn recall<'reading>(
+        &mut self,
+        at: Timestamp,
+        readings: impl IntoIterator<Item = (usize, &'reading Reading)>,
+    ) {
+        if self.newest.is_some() || self.recalled.is_some_and(|recalled| at <= recalled) {
+            return;
+        }
+        if self.recalled.is_some() && !self.follows(at) {
+            self.forget_windows();
+        }
+        self.recalled = Some(at);
+        let plan = &*self.subject.plan;
+        let mut state = self.subject.state();
+        for (position, reading) in readings {
+            state.recall(plan, position, at, reading);
+        }
+    }
+
+    /// Whether a batch comes so soon after what was recalled that windows go on.
+    fn follows(&self, at: Timestamp) -> bool {
+        let since = self.recalled.map(|recalled| at.duration_since(recalled));
+        since.is_some_and(|since| !since.is_negative() && since.unsigned_abs() <= self.bridged)
+    }
+
+    fn forget_windows(&mut self) {
+        let mut state = self.subject.state();
+        state.windows.iter_mut().for_each(crate::window::Window::gap);
+    }
+
     /// Moves the windows' end to `now`; rules that have one are asked again once a window says something else.
     pub(crate) fn pass_time(&mut self, now: Timestamp) {
         let mut state = self.subject.state();
@@ -93,8 +151,8 @@ impl Watched {
 
     /// What came before is not known: windows start anew.
     pub(crate) fn gap(&mut self) {
-        let mut state = self.subject.state();
-        state.windows.iter_mut().for_each(crate::window::Window::gap);
+        self.forget_windows();
+        let state = self.subject.state();
         mark(&mut self.slots, &self.subject.plan.timed);
         if !self.subject.plan.timed.is_empty() {
             self.due = Some(state.now);

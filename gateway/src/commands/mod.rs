@@ -6,6 +6,7 @@ mod export;
 mod journal;
 mod probe;
 mod report;
+mod rules;
 mod run;
 mod simulate;
 mod site;
@@ -142,6 +143,9 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Rules, on written samples and on recorded ones.
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// The journal of what happened.
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -196,6 +200,7 @@ pub fn run(command: Command) -> ExitCode {
     let code = match command {
         Command::Journal(JournalCommand::Verify { data, head }) => journal::verify(&data, head),
         Command::Ticket(TicketCommand::Open(open)) => blocking(false, |_| ticket::open(open)),
+        Command::Rules(command) => rules::run(command),
         Command::Check { site } => check::run(&site),
         Command::Export {
             site,

@@ -269,6 +269,68 @@ fn a_window_is_unknown_until_it_is_full_and_after_a_gap() {
     );
 }
 
+/// A judge of a window over a minute, that was restarted: what is recalled ends at second 90, the first batch comes at `first`.
+fn restarted(recalled: impl Iterator<Item = i64>, first: i64) -> Vec<&'static str> {
+    let mut judge = judge(&rule("low", "when: |d| d.avg(\"pressure\", \"60s\") < 0.5"));
+    let [looks] = <[LooksBack; 1]>::try_from(
+        judge
+            .looks_back()
+            .into_iter()
+            .filter(|looks| looks.device == SMALL_PUMP)
+            .collect::<Vec<_>>(),
+    )
+    .unwrap();
+    assert_eq!(
+        (looks.points.as_slice(), looks.length),
+        ([0].as_slice(), Duration::from_secs(60))
+    );
+    for seconds in recalled {
+        judge.recall(SMALL_PUMP, second(seconds), [(0, &number(0.4))]);
+    }
+    verdicts(&judge.take(&batch(SMALL_PUMP, first, &[number(0.4)])))
+}
+
+#[test]
+fn a_window_that_was_full_before_a_restart_is_full_after_it() {
+    assert_eq!(restarted(0..91, 94), ["holds"]);
+    assert_eq!(
+        restarted(0..91, 98),
+        ["holds"],
+        "three polls and the time that a restart takes"
+    );
+    assert_eq!(restarted(60..91, 94), ["unknown"], "half a minute is no minute");
+}
+
+#[test]
+fn the_time_when_the_gateway_was_down_is_a_gap_in_windows() {
+    assert_eq!(restarted(0..91, 99), ["unknown"]);
+    assert_eq!(
+        restarted((0..40).chain(60..91), 92),
+        ["unknown"],
+        "an earlier restart, too"
+    );
+    assert_eq!(restarted(0..91, 80), ["unknown"], "a clock that was set back");
+}
+
+#[test]
+fn what_is_recalled_says_no_level_by_itself() {
+    let mut judge = judge(&rule("low", "when: |d| d.min(\"pressure\", \"10s\") < 0.5"));
+    for seconds in 0..20 {
+        judge.recall(SMALL_PUMP, second(seconds), [(0, &number(0.4))]);
+    }
+    assert_eq!(judge.tick(second(21)), []);
+    assert_eq!(
+        verdicts(&judge.take(&batch(SMALL_PUMP, 21, &[SILENCE]))),
+        ["unknown"]
+    );
+    judge.recall(SMALL_PUMP, second(30), [(0, &number(0.4))]);
+    assert_eq!(
+        verdicts(&judge.take(&batch(SMALL_PUMP, 31, &[number(0.4)]))),
+        Vec::<&str>::new(),
+        "what comes live counts alone"
+    );
+}
+
 #[test]
 fn every_window_says_what_its_name_promises() {
     for (when, readings, expected) in [

@@ -25,7 +25,8 @@ use super::handle::{Changed, DeskHandle, Heard};
 use super::own::{OwnLevel, OwnRule};
 use crate::alarms::Alarm;
 use crate::live::Live;
-use crate::store::{Kept, Records, StoreError};
+use crate::recall::recall;
+use crate::store::{HistoryReader, Kept, Records, StoreError};
 use crate::tickets::WorkCalendar;
 
 pub use sight::{LONGEST_BEAT, counted_conditions};
@@ -143,6 +144,13 @@ impl Keeper {
         alarms.into_iter().for_each(|alarm| keeper.take_up(alarm));
         keeper.begin_sight(now)?;
         Ok(keeper)
+    }
+
+    /// Fills the windows of rules from what was recorded before the start.
+    pub fn recall(&mut self, history: &HistoryReader, now: Timestamp) {
+        if let Err(error) = recall(&mut self.judge, &self.desk.site, history, now) {
+            warn!(%error, "rules over minutes are unknown until their windows are full again: the history cannot be read");
+        }
     }
 
     /// Hears until it is told to stop, or nobody is left to tell it anything.
