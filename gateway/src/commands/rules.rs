@@ -287,3 +287,57 @@ fn failed(code: u8, reason: &str) -> u8 {
     eprintln!("facility-gateway: {reason}");
     code
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Folder;
+
+    fn demo_on_disk() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        Folder::demo().write_to(folder.path()).unwrap();
+        folder
+    }
+
+    fn tested(folder: &Path) -> u8 {
+        test(folder, false, Language::En)
+    }
+
+    #[test]
+    fn cases_that_come_true_are_0_and_one_that_does_not_is_1() {
+        let folder = demo_on_disk();
+        assert_eq!(tested(folder.path()), 0, "the shipped cases");
+        let case = folder.path().join("rules/cases/tank");
+        std::fs::create_dir_all(&case).unwrap();
+        std::fs::write(case.join("samples.csv"), "after,tank_level\n0s,19\n").unwrap();
+        let expect = |said: &str| {
+            let text = format!("after,rule,verdict\n0s,water-tank-level-low,{said}\n");
+            std::fs::write(case.join("expected.csv"), text).unwrap();
+            tested(folder.path())
+        };
+        assert_eq!([expect("holds"), expect("clear"), expect("fine")], [0, 1, 1]);
+        std::fs::remove_file(case.join("expected.csv")).unwrap();
+        assert_eq!(tested(folder.path()), 1, "half a case");
+    }
+
+    #[test]
+    fn a_rule_that_the_site_replaces_is_not_tested_by_the_shipped_cases() {
+        let folder = demo_on_disk();
+        let own =
+            "rule(\"manhole-gas\", #{ class: \"drainage\", when: |d| d.methane > 10.0, severity: \"low\",
+            summary: #{ zh: \"甲烷\", en: \"Methane\" } });";
+        std::fs::create_dir_all(folder.path().join("rules")).unwrap();
+        std::fs::write(folder.path().join("rules/own.rhai"), own).unwrap();
+        assert_eq!(tested(folder.path()), 0);
+    }
+
+    #[test]
+    fn a_replay_without_a_history_is_3_and_of_no_time_is_1() {
+        let folder = demo_on_disk();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (from, to) = (at("2026-11-24T00:00:00Z"), at("2026-11-24T01:00:00Z"));
+        let data = folder.path().join("data");
+        assert_eq!(replayed(folder.path(), &data, from, to, Language::Zh), 3);
+        assert_eq!(replayed(folder.path(), &data, to, from, Language::Zh), 1);
+    }
+}
