@@ -17,7 +17,7 @@ use metrics::{Histogram, histogram};
 use model::{DeviceIndex, Site};
 use rules::{Judge, Judgement, RuleIndex, Rules};
 use tokio::sync::{Notify, broadcast};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::commanded::Commands;
 use super::draft::{Change, State, Subject, Watch};
