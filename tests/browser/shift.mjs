@@ -153,7 +153,7 @@ async function handedOver(page) {
   await first.getByTestId('handover-confirm').click();
   await first.getByText('李志强 已接班').waitFor();
   await first.getByRole('link').first().click();
-  await page.getByText('消防泵房门口渗水').waitFor();
+  await page.getByText('消防泵房门口渗水').first().waitFor();
 }
 
 async function followed(page, ticket) {
