@@ -89,11 +89,10 @@ export function percentWords(percent: number): string {
   return `${(Math.floor(percent * 100 + 1e-7) / 100).toFixed(2)} %`;
 }
 
-/** How much of the day a subsystem worked so far, for its card on the wall; what is mostly unknown proves nothing. */
-export function todayWords(today: Durations, lang: Lang): string {
-  const isKnown = today.availability_percent !== null && shares(today).unknown <= 50;
-  const words = isKnown ? percentWords(today.availability_percent ?? 0) : say(lang, 'not_proven');
-  return say(lang, 'available_today', { n: words });
+/** How much of the day a subsystem worked so far, for its card on the wall; null where most of the day is not known. */
+export function todayWords(today: Durations | undefined, lang: Lang): string | null {
+  if (today === undefined || today.availability_percent === null || shares(today).unknown > 50) return null;
+  return say(lang, 'available_today', { n: percentWords(today.availability_percent) });
 }
 
 /** How a stretch of time divides, in percent of all of it. */
