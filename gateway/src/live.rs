@@ -1,10 +1,13 @@
 //! The live image: the newest sample of every point, and how each device answers.
 
 use jiff::Timestamp;
-use model::{Batch, Dense, DeviceIndex, Missing, PointId, Reading, Sample, Site};
+use model::{Batch, Dense, DeviceIndex, Missing, PointId, Reading, Sample, Site, Unit};
 
 /// After so many polls without an answer a device is offline.
 const OFFLINE_AFTER: u32 = 3;
+/// The same over MQTT, where nobody asks: a silence is told after three intervals without a message, or once the broker or the node says
+/// that the device is gone.
+const OFFLINE_AFTER_MQTT: u32 = 1;
 
 /// The newest sample of every point.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ struct LiveDevice {
     /// When each of its points was read, once a batch has left some out; before, all of them at `at`.
     at_of_points: Option<Box<[Option<Timestamp>]>>,
     unanswered: u32,
+    /// So many, and it is offline.
+    offline_after: u32,
     answered_ever: bool,
     version: u64,
 }
@@ -74,6 +79,10 @@ impl Live {
             at: None,
             at_of_points: None,
             unanswered: 0,
+            offline_after: match device.unit {
+                Unit::Modbus(_) => OFFLINE_AFTER,
+                Unit::Topic(_) => OFFLINE_AFTER_MQTT,
+            },
             answered_ever: false,
             version: 0,
         };
@@ -89,7 +98,7 @@ impl Live {
         if device.at.is_some_and(|at| batch.at <= at) {
             return false;
         }
-        let before = (device.unanswered >= OFFLINE_AFTER, device.answered_ever);
+        let before = (device.is_offline(), device.answered_ever);
         let silent = batch
             .samples
             .iter()
@@ -101,7 +110,7 @@ impl Live {
         };
         device.answered_ever |= !silent;
         device.note_time(batch);
-        let mut changed = before != (device.unanswered >= OFFLINE_AFTER, device.answered_ever);
+        let mut changed = before != (device.is_offline(), device.answered_ever);
         for sample in &batch.samples {
             let reading = self.readings.at_mut(sample.point);
             if *reading != sample.reading {
@@ -120,7 +129,7 @@ impl Live {
         let live = self.devices.at(device);
         if !live.in_service {
             DeviceState::OutOfService
-        } else if live.unanswered >= OFFLINE_AFTER {
+        } else if live.is_offline() {
             DeviceState::Offline
         } else if !live.answered_ever {
             DeviceState::Unknown
@@ -168,6 +177,10 @@ impl Live {
 }
 
 impl LiveDevice {
+    fn is_offline(&self) -> bool {
+        self.unanswered >= self.offline_after
+    }
+
     fn at_of(&self, position: usize) -> Option<Timestamp> {
         match &self.at_of_points {
             Some(each) => each.get(position).copied().flatten(),
@@ -214,6 +227,21 @@ mod tests {
             at: at(seconds),
             samples: samples.collect(),
         }
+    }
+
+    #[test]
+    fn a_device_behind_a_broker_is_offline_once_its_silence_or_its_death_is_told() {
+        let mut site = one_fire_main();
+        let mut devices: Vec<_> = site.devices.values().cloned().collect();
+        devices[0].unit = Unit::Topic("yard/fire".into());
+        site.devices = Dense::new(devices);
+        let mut live = Live::new(&site);
+        live.take(&batch(&site, 0, Reading::Good(Value::Number(0.4))));
+        assert_eq!(live.state(DeviceIndex(0)), DeviceState::Ok);
+        live.take(&batch(&site, 1, Reading::Missing(Missing::NoAnswer)));
+        assert_eq!(live.state(DeviceIndex(0)), DeviceState::Offline);
+        live.take(&batch(&site, 2, Reading::Good(Value::Number(0.4))));
+        assert_eq!(live.state(DeviceIndex(0)), DeviceState::Ok);
     }
 
     #[test]

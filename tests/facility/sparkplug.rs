@@ -108,6 +108,6 @@ fn until_silent(gateway: &Gateway) {
         let gone = points
             .values()
             .all(|point| point["quality"] == "missing" && point["reason"] == "no_answer");
-        so(gone && device["state"] != "ok", || format!("{device:#}"))
+        so(gone && device["state"] == "offline", || format!("{device:#}"))
     });
 }
