@@ -10,6 +10,8 @@ use super::super::plan::{Plan, Read};
 use crate::backoff::Backoff;
 use crate::health::Condition;
 
+const MALFORMED: Reading = Reading::Missing(Missing::Malformed);
+
 /// What one poll brought.
 pub(super) struct Outcome {
     /// One for each point that was due, once anything has come: a thousand devices that are all waited for have none.
@@ -61,14 +63,17 @@ impl Outcome {
             else {
                 continue;
             };
+            // Each straight to its place: to wrap a reading in anything on its way costs more than to read it.
             sample.reading = match answer {
-                Answer::Bits(bits) => bits.get(slot.offset).map(|bit| decode::bit(point, *bit)),
-                Answer::Registers(words) => {
-                    let words = words.get(slot.offset..slot.offset + slot.length);
-                    words.map(|words| decode::registers(point, words))
-                }
-            }
-            .unwrap_or(Reading::Missing(Missing::Malformed));
+                Answer::Bits(bits) => match bits.get(slot.offset) {
+                    Some(bit) => decode::bit(point, *bit),
+                    None => MALFORMED,
+                },
+                Answer::Registers(words) => match words.get(slot.offset..slot.offset + slot.length) {
+                    Some(words) => decode::registers(point, words),
+                    None => MALFORMED,
+                },
+            };
         }
     }
 
