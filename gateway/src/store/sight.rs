@@ -12,6 +12,9 @@ use crate::tickets::Ticket;
 /// Stretches and runs that ended before so long are forgotten at a start: three years of quarters stay.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 366 * 3);
 
+/// A stretch that is longer has an index of its own; the same number of nanoseconds stands in `records_6.sql` and in the query.
+const LONG: SignedDuration = SignedDuration::from_hours(24 * 35);
+
 impl Records {
     /// Begins a run: stretches that nobody knew of end where the last run was seen last, and so do activations that no alarm
     /// carries on. Gives the activations that last, by their alarm's id.
@@ -118,16 +121,23 @@ impl RecordsReader {
     /// # Errors
     /// The file cannot be read.
     pub fn conditions(&self, from: Timestamp, to: Timestamp) -> Result<Vec<ConditionSpan>, StoreError> {
+        let before = from.saturating_sub(LONG).unwrap_or(Timestamp::MIN);
         self.database.run(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT alarm, kind, since, until, device, class, rule, standard FROM conditions
-                     WHERE until > ?1 AND since < ?2
+                    "SELECT alarm, kind, since, until, device, class, rule, standard FROM conditions INDEXED BY conditions_by_begin
+                     WHERE since >= ?3 AND since < ?2 AND until > ?1
                      UNION ALL
-                     SELECT alarm, kind, since, until, device, class, rule, standard FROM conditions
+                     SELECT alarm, kind, since, until, device, class, rule, standard FROM conditions INDEXED BY long_conditions
+                     WHERE until - since > 3024000000000000 AND until > ?1 AND since < ?3
+                     UNION ALL
+                     SELECT alarm, kind, since, until, device, class, rule, standard FROM conditions INDEXED BY conditions_by_end
                      WHERE until IS NULL AND since < ?2",
                 )?
-                .query_map([nanoseconds(from), nanoseconds(to)], condition_span)?
+                .query_map(
+                    [nanoseconds(from), nanoseconds(to), nanoseconds(before)],
+                    condition_span,
+                )?
                 .collect()
         })
     }
@@ -305,6 +315,34 @@ mod tests {
             [(at(0), at(60)), (at(500), at(500))]
         );
         assert_eq!(reader.runs(at(70), at(100)).unwrap(), []);
+    }
+
+    #[test]
+    fn a_period_has_every_stretch_that_reaches_into_it_however_long_and_each_once() {
+        const DAY: i64 = 86_400;
+        let folder = tempfile::tempdir().unwrap();
+        let mut records = Records::open(folder.path()).unwrap();
+        // Around the 35 days from which on a stretch is long, and around the period's ends.
+        let mut spans = Vec::new();
+        for length in [1, 34, 35, 36, 70, 400] {
+            for end in [-1, 0, 1, 15, 31, 32] {
+                let name = format!("{length}-{end}");
+                spans.push(span(
+                    &name,
+                    SpanKind::Active,
+                    (end - length) * DAY,
+                    Some(end * DAY),
+                ));
+            }
+        }
+        spans.push(span("lasts", SpanKind::Active, -500 * DAY, None));
+        spans.push(span("begins", SpanKind::Active, 31 * DAY, None));
+        write(&mut records, spans.clone());
+        let (from, to) = (at(0), at(31 * DAY));
+        let reaches = |span: &ConditionSpan| span.since < to && span.until.is_none_or(|until| until > from);
+        let wanted: Vec<_> = spans.into_iter().filter(reaches).collect();
+        let found = records.reader().unwrap().conditions(from, to).unwrap();
+        assert_eq!(shown(found), shown(wanted));
     }
 
     #[test]
