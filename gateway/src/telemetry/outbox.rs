@@ -182,7 +182,12 @@ impl OutboxThread {
 
     /// Collects what comes within the group's time and size.
     fn collect(&mut self, first: Told, told: &QueueReceiver<Told>) -> Group {
+        let used = self.lines.len();
         self.lines.clear();
+        // At the start, and after a wait for the disk, a group is many times what one usually is.
+        if self.lines.capacity() / 4 > used {
+            self.lines.shrink_to(2 * used);
+        }
         let mut group = Group {
             samples: 0,
             batches: Vec::new(),
