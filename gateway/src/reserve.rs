@@ -49,13 +49,25 @@ impl Reserve {
                 }
                 Err(error) => warn!(file = %file.display(), %error, "the room set aside cannot be given up"),
             },
-            Step::SetAside => match std::fs::write(&file, vec![0; BYTES as usize]) {
+            Step::SetAside => match std::fs::write(&file, noise()) {
                 Ok(()) => info!(file = %file.display(), "a megabyte is set aside for a full disk"),
                 // Half of it would be taken for the whole.
                 Err(_) => drop(std::fs::remove_file(&file)),
             },
         }
     }
+}
+
+/// What no file system can make smaller, as some do with zeros: the numbers of xorshift.
+fn noise() -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    (0..BYTES / 8).flat_map(|_| next()).collect()
 }
 
 fn step(free_bytes: u64, is_set_aside: bool) -> Step {

@@ -1,6 +1,7 @@
 //! The way to the desk: batches never wait for it, people wait for its answer.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,21 +16,47 @@ use super::own::OwnLevel;
 use crate::alarms::Alarm;
 use crate::tickets::Ticket;
 
-/// So many groups of batches and commands may wait for the desk; beyond it batches are not queued, and the newest level of each
-/// device is read from the live image.
+/// So many groups of batches and commands may wait for the desk, and so many batches in them; beyond it batches are not queued, and the
+/// newest level of each device is read from the live image.
 const QUEUE: usize = 1_024;
+const BATCHES: usize = 8_192;
 
 /// What the desk hears.
 #[derive(Debug)]
 pub enum Heard {
     /// Devices' samples.
-    Batches(Vec<Arc<Batch>>),
+    Batches(Vec<Arc<Batch>>, Waiting),
     /// A person or the courier, who may wait for an answer.
     Command(Box<Command>, Option<oneshot::Sender<Result<Answer, Denied>>>),
     /// What the gateway says of itself.
     Own(OwnLevel),
     /// The gateway is stopping.
     Stop,
+}
+
+/// So many batches wait, until this is dropped.
+#[derive(Debug)]
+pub struct Waiting {
+    batches: usize,
+    all: Arc<AtomicUsize>,
+}
+
+impl Waiting {
+    /// Counts them, unless more would wait than may.
+    fn count(batches: usize, all: &Arc<AtomicUsize>) -> Option<Self> {
+        let before = all.fetch_add(batches, Ordering::Relaxed);
+        let waiting = Self {
+            batches,
+            all: Arc::clone(all),
+        };
+        (before + batches <= BATCHES).then_some(waiting)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.batches, Ordering::Relaxed);
+    }
 }
 
 /// What others may see once it is written.
@@ -45,6 +72,7 @@ pub enum Changed {
 #[derive(Clone)]
 pub struct DeskHandle {
     queue: SyncSender<Heard>,
+    waiting: Arc<AtomicUsize>,
     lagging: Arc<Mutex<HashSet<DeviceIndex>>>,
 }
 
@@ -55,6 +83,7 @@ impl DeskHandle {
         (
             Self {
                 queue,
+                waiting: Arc::default(),
                 lagging: Arc::default(),
             },
             heard,
@@ -63,12 +92,16 @@ impl DeskHandle {
 
     /// Hands over batches without waiting; at the bound only that their devices have newer samples is kept.
     pub fn batches(&self, batches: Vec<Arc<Batch>>) {
-        if let Err(TrySendError::Full(Heard::Batches(batches))) = self.queue.try_send(Heard::Batches(batches))
-        {
-            counter!("facility_rule_batches_skipped_total").increment(batches.len() as u64);
-            let mut lagging = self.lagging.lock().unwrap_or_else(PoisonError::into_inner);
-            lagging.extend(batches.iter().map(|batch| batch.device));
-        }
+        let skipped = match Waiting::count(batches.len(), &self.waiting) {
+            None => batches,
+            Some(waiting) => match self.queue.try_send(Heard::Batches(batches, waiting)) {
+                Err(TrySendError::Full(Heard::Batches(batches, _))) => batches,
+                _ => return,
+            },
+        };
+        counter!("facility_rule_batches_skipped_total").increment(skipped.len() as u64);
+        let mut lagging = self.lagging.lock().unwrap_or_else(PoisonError::into_inner);
+        lagging.extend(skipped.iter().map(|batch| batch.device));
     }
 
     /// The devices whose newest samples the desk has not heard of.

@@ -15,6 +15,8 @@ use crate::live::Live;
 
 /// How often meters are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// A meter that was silent for so long may have been replaced meanwhile.
+const PAUSE: SignedDuration = SignedDuration::from_mins(5);
 /// How often what they counted is written; and at each midnight, so that a day's total is its own.
 const WRITE_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
@@ -73,6 +75,10 @@ struct Meter {
     point: String,
     wraps_at: Vec<f64>,
     looks: Looks,
+    /// When it was read last.
+    seen_at: Option<Timestamp>,
+    /// And when it had been read last as it was written: a meter that is silent since has not counted nothing, but is not known.
+    written_at: Option<Timestamp>,
 }
 
 impl Book {
@@ -88,6 +94,8 @@ impl Book {
                         point: point.name.clone(),
                         wraps_at: wraps_at(point),
                         looks: Looks::default(),
+                        seen_at: None,
+                        written_at: None,
                     });
                 }
             }
@@ -101,9 +109,18 @@ impl Book {
 
     fn look(&mut self, live: &Live) {
         for meter in &mut self.meters {
-            let found = live.points_of(meter.device).nth(meter.position);
-            if let Some(Reading::Good(Value::Number(value))) = found.map(|(_, point)| point.reading) {
+            let Some((_, point)) = live.points_of(meter.device).nth(meter.position) else {
+                continue;
+            };
+            if let (Reading::Good(Value::Number(value)), Some(at)) = (point.reading, point.at)
+                && meter.seen_at.is_none_or(|seen| seen < at)
+            {
+                // It may be another meter by now, which the old one's readings say nothing about.
+                if meter.seen_at.is_some_and(|seen| at.duration_since(seen) > PAUSE) {
+                    meter.looks = Looks::default();
+                }
                 meter.looks.see(*value);
+                meter.seen_at = Some(at);
             }
         }
     }
@@ -118,14 +135,17 @@ impl Book {
         }
         let readings: Vec<_> = self
             .meters
-            .iter()
+            .iter_mut()
             .filter_map(|meter| {
+                let seen_at = meter.seen_at.filter(|_| meter.seen_at > meter.written_at)?;
+                let value = meter.looks.believed()?;
+                meter.written_at = meter.seen_at;
                 Some(MeterReading {
                     device: meter.device_id.clone(),
                     point: meter.point.clone(),
                     day,
-                    at: now,
-                    value: meter.looks.believed()?,
+                    at: seen_at,
+                    value,
                     wraps_at: meter.wraps_at.clone(),
                 })
             })
@@ -189,12 +209,47 @@ mod tests {
         assert_eq!(
             told,
             [
-                "3 24 1001",
-                "13 24 1011",
-                "23 24 1021",
-                "30 24 1028",
-                "40 25 1038"
+                "2 24 1001",
+                "12 24 1011",
+                "22 24 1021",
+                "29 24 1028",
+                "39 25 1038"
             ]
+        );
+    }
+
+    #[test]
+    fn a_meter_that_has_fallen_silent_is_not_written_as_counting_nothing() {
+        let site = site();
+        let (mut book, mut live) = (Book::of(&site), Live::new(&site));
+        let device = site.devices.values().next().unwrap();
+        let (energy, _) = device.profile.point("energy").unwrap();
+        let (point, _) = device.points().nth(energy).unwrap();
+        let begin: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
+        let mut written = Vec::new();
+        for minute in 0..60 {
+            let now = begin + SignedDuration::from_mins(minute);
+            written.extend(book.due(now, &site));
+            if !(15..40).contains(&minute) {
+                let value = if minute < 15 { 1_000.0 } else { 5.0 } + minute as f64;
+                live.take(&Batch {
+                    device: DeviceIndex(0),
+                    at: now,
+                    samples: vec![Sample {
+                        point,
+                        reading: Reading::Good(Value::Number(value)),
+                    }],
+                });
+            }
+            book.look(&live);
+        }
+        let told: Vec<_> = written
+            .iter()
+            .map(|reading| (reading.at.duration_since(begin).as_secs() / 60, reading.value))
+            .collect();
+        assert_eq!(
+            told,
+            [(2, 1001.0), (12, 1011.0), (14, 1013.0), (42, 46.0), (52, 56.0)]
         );
     }
 

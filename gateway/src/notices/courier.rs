@@ -38,7 +38,12 @@ pub struct Courier {
 impl Courier {
     /// Sends until it is told to stop.
     pub async fn run(self, stop: CancellationToken) {
-        let client = match reqwest::Client::builder().timeout(TIMEOUT).build() {
+        let client = match reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            // Followed, a redirection turns the alert into the reading of some page, and nobody is told.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+        {
             Ok(client) => client,
             Err(error) => {
                 return tracing::error!(%error, "no alert can be sent: the HTTP client could not be made");
@@ -79,6 +84,10 @@ impl Courier {
         let answer = client.post(&self.url).json(&body).send().await;
         let failure = match answer {
             Ok(response) if response.status().is_success() => None,
+            Ok(response) if response.status().is_redirection() => Some(format!(
+                "it answered {}: write the address that it redirects to",
+                response.status()
+            )),
             Ok(response) => Some(format!("it answered {}", response.status())),
             Err(error) => Some(crate::failure::chain(&error.without_url())),
         };

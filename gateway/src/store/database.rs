@@ -68,6 +68,9 @@ impl Database {
             .prepare(durability)
             .map_err(|source| sqlite(path, source))?;
         database.migrate(steps)?;
+        // A group is written once, at its commit: pages spilled before would be read and written again. Not before the steps: one of
+        // them may move more than fits in memory.
+        database.run(|connection| connection.pragma_update(None, "cache_spill", false))?;
         Ok(database)
     }
 
@@ -91,6 +94,17 @@ impl Database {
     /// Keeps at most so many KiB of the file's pages in memory, where SQLite would keep 2,000.
     pub(super) fn limit_cache(&self, kib: i64) -> Result<(), StoreError> {
         self.run(|connection| connection.pragma_update(None, "cache_size", -kib))
+    }
+
+    /// How much of the file is free: what was removed from it, and is used again before it grows.
+    pub(super) fn free_bytes(&self) -> u64 {
+        let pragma = |name: &str| {
+            self.run(|connection| {
+                connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
+            })
+        };
+        let pages = pragma("freelist_count").and_then(|pages| Ok(pages.saturating_mul(pragma("page_size")?)));
+        u64::try_from(pages.unwrap_or(0)).unwrap_or(0)
     }
 
     /// Does something with the connection; an error names the file.
@@ -133,8 +147,6 @@ impl Database {
         self.connection.busy_timeout(Duration::from_secs(5))?;
         self.connection.pragma_update(None, "journal_mode", "WAL")?;
         self.connection.pragma_update(None, "synchronous", synchronous)?;
-        // A group is written once, at its commit: pages spilled before would be read and written again.
-        self.connection.pragma_update(None, "cache_spill", false)?;
         self.connection.pragma_update(None, "foreign_keys", true)
     }
 
@@ -190,9 +202,10 @@ fn sqlite(path: &Path, source: rusqlite::Error) -> StoreError {
     }
 }
 
-/// A moment as SQLite keeps it: nanoseconds since 1970, good until the year 2262.
+/// A moment as SQLite keeps it: nanoseconds since 1970, good from the year 1678 to 2262; what is beyond is as far as that goes.
 pub(super) fn nanoseconds(at: jiff::Timestamp) -> i64 {
-    i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX)
+    let nanoseconds = at.as_nanosecond();
+    i64::try_from(nanoseconds).unwrap_or(if nanoseconds < 0 { i64::MIN } else { i64::MAX })
 }
 
 /// And back.
@@ -200,4 +213,17 @@ pub(super) fn timestamp(nanoseconds: i64) -> jiff::Timestamp {
     const SECOND: i64 = 1_000_000_000;
     let within = i32::try_from(nanoseconds.rem_euclid(SECOND)).unwrap_or(0);
     jiff::Timestamp::new(nanoseconds.div_euclid(SECOND), within).unwrap_or(jiff::Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn a_moment_before_all_others_stays_before_them() {
+        assert_eq!(nanoseconds(Timestamp::MIN), i64::MIN);
+        assert_eq!(nanoseconds(Timestamp::MAX), i64::MAX);
+        assert_eq!(nanoseconds(Timestamp::UNIX_EPOCH), 0);
+    }
 }

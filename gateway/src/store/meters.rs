@@ -45,9 +45,10 @@ fn add(transaction: &Transaction<'_>, reading: &MeterReading) -> rusqlite::Resul
     let MeterReading { device, point, .. } = reading;
     let stood = transaction
         .prepare_cached(
-            "SELECT last, last_at, before_fall FROM meter_days WHERE device = ?1 AND point = ?2 ORDER BY day DESC LIMIT 1",
+            "SELECT last, last_at, before_fall FROM meter_days WHERE device = ?1 AND point = ?2 AND day <= ?3
+             ORDER BY day DESC LIMIT 1",
         )?
-        .query_row(params![device, point], |row| {
+        .query_row(params![device, point, reading.day.to_string()], |row| {
             Ok(Stood {
                 register: Register {
                     last: row.get(0)?,

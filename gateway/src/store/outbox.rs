@@ -59,6 +59,32 @@ pub struct OutboxWriter {
     newest: Counted,
 }
 
+/// A body that could be read from a spoiled file.
+struct Spoiled {
+    number: i64,
+    at: i64,
+    samples: i64,
+    body: Vec<u8>,
+}
+
+impl Spoiled {
+    fn read(spoiled: &Database, number: i64) -> Option<Self> {
+        let read = spoiled.run(|connection| {
+            connection
+                .prepare_cached("SELECT at, samples, body FROM bodies WHERE number = ?1")?
+                .query_row(params![number], |row| {
+                    Ok(Self {
+                        number,
+                        at: row.get(0)?,
+                        samples: row.get(1)?,
+                        body: row.get(2)?,
+                    })
+                })
+        });
+        read.ok()
+    }
+}
+
 /// A body's number, and how much there was up to and including it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counted {
@@ -139,51 +165,72 @@ impl OutboxWriter {
             what: "the spoiled outbox".to_owned(),
             reason: format!("and it cannot be moved aside: {error}"),
         })?;
+        tracing::warn!(aside = %aside.display(), "the outbox is spoiled and was moved aside; what can be read of it is taken over");
         let mut writer = Self::open_file(path, destinations)?;
-        let bodies = writer.take_over(&aside)?;
+        let bodies = writer.take_over(&aside);
         Ok((writer, Recovered { aside, bodies }))
     }
 
-    /// Takes over the bodies of a spoiled file one by one, so that one that cannot be read costs only itself.
-    fn take_over(&mut self, aside: &Path) -> Result<u64, StoreError> {
+    /// Takes over the bodies of a spoiled file, each read by itself, so that one that cannot be read costs only itself; returns how
+    /// many. Where the new file cannot be written any more the rest stays in the old one.
+    fn take_over(&mut self, aside: &Path) -> u64 {
         let Ok(spoiled) = Database::open_reader(aside) else {
-            return Ok(0);
+            return 0;
         };
         let end = |which: &str| {
             let sql = format!("SELECT number FROM bodies ORDER BY number {which} LIMIT 1");
             spoiled.run(|connection| connection.query_row(&sql, [], |row| row.get::<_, i64>(0)))
         };
-        let Ok(first) = end("ASC") else { return Ok(0) };
+        let Ok(first) = end("ASC") else { return 0 };
         // Where the last number cannot be read, the one that was given last is in a table of SQLite's own.
         let given = || {
             let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'bodies'";
             spoiled.run(|connection| connection.query_row(sql, [], |row| row.get::<_, i64>(0)))
         };
-        let Ok(last) = end("DESC").or_else(|_| given()) else {
-            return Ok(0);
+        // A number beyond that one is itself spoiled, and nobody would live to see the end of the way to it.
+        let last = match (end("DESC"), given()) {
+            (Ok(last), Ok(given)) => last.min(given),
+            (Ok(last), Err(_)) | (Err(_), Ok(last)) => last,
+            (Err(_), Err(_)) => return 0,
         };
         let mut taken = 0;
-        for number in first..=last {
-            let body = spoiled.run(|connection| {
-                connection
-                    .prepare_cached("SELECT at, samples, body FROM bodies WHERE number = ?1")?
-                    .query_row(params![number], |row| {
-                        Ok((
-                            row.get::<_, i64>(0)?,
-                            row.get::<_, i64>(1)?,
-                            row.get::<_, Vec<u8>>(2)?,
-                        ))
-                    })
-            });
-            if let Ok((at, samples, body)) = body {
-                let counted = self.newest.and(samples, &body);
-                self.database
-                    .run(|connection| insert(connection, Some(number), at, counted, samples, &body))?;
-                self.newest = Counted { number, ..counted };
-                taken += 1;
+        let mut numbers = (first..=last).peekable();
+        while numbers.peek().is_some() {
+            let piece: Vec<Spoiled> = numbers
+                .by_ref()
+                .filter_map(|number| Spoiled::read(&spoiled, number))
+                .take(TAKEN_OVER_AT_ONCE)
+                .collect();
+            if let Err(error) = self.take_piece(&piece) {
+                tracing::error!(%error, aside = %aside.display(), "the rest of the spoiled outbox stays there");
+                break;
             }
+            taken += piece.len() as u64;
         }
-        Ok(taken)
+        taken
+    }
+
+    fn take_piece(&mut self, piece: &[Spoiled]) -> Result<(), StoreError> {
+        let begin = self.newest;
+        self.newest = self.database.transact(|transaction| {
+            let mut newest = begin;
+            for Spoiled {
+                number,
+                at,
+                samples,
+                body,
+            } in piece
+            {
+                let counted = newest.and(*samples, body);
+                insert(transaction, Some(*number), *at, counted, *samples, body)?;
+                newest = Counted {
+                    number: *number,
+                    ..counted
+                };
+            }
+            Ok(newest)
+        })?;
+        Ok(())
     }
 
     /// A reader beside this writer.
@@ -229,22 +276,39 @@ impl OutboxWriter {
         self.database.transact(|transaction| note(transaction, delivered))
     }
 
-    /// Removes bodies from before `before`, and the oldest until at most `bytes` wait; returns how many samples were lost.
+    /// Removes bodies from before `before`, and the oldest until at most `bytes` wait, some thousands a call; returns how many samples
+    /// were lost.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn bound(&mut self, bytes: u64, before: Timestamp) -> Result<u64, StoreError> {
-        self.database.transact(|transaction| {
-            let mut lost = 0;
-            // Bodies stand in the order of their time, but for a clock that was set: the oldest decides.
-            while oldest(transaction)?.is_some_and(|at| at < nanoseconds(before)) {
-                lost += remove_oldest(transaction, "at < ?2", nanoseconds(before))?;
+        let mut lost = 0;
+        // Little by little: what one transaction removes is held in memory, and nothing is stored meanwhile.
+        for _ in 0..PIECES_AT_ONCE {
+            let piece = self.database.transact(|transaction| {
+                // Bodies stand in the order of their time, but for a clock that was set: the oldest decides.
+                if oldest(transaction)?.is_some_and(|at| at < nanoseconds(before)) {
+                    return remove_oldest(transaction, "at < ?2", nanoseconds(before)).map(Some);
+                }
+                if waiting(transaction, 0)?.bytes > bytes {
+                    return remove_oldest(transaction, "?2", 1).map(Some);
+                }
+                Ok(None)
+            });
+            match piece {
+                Ok(Some(samples)) => lost += samples,
+                Ok(None) => break,
+                // What is gone already is counted all the same; the rest is tried again at the next call.
+                Err(_) if lost > 0 => break,
+                Err(error) => return Err(error),
             }
-            while waiting(transaction, 0)?.bytes > bytes {
-                lost += remove_oldest(transaction, "?2", 1)?;
-            }
-            Ok(lost)
-        })
+        }
+        Ok(lost)
+    }
+
+    /// How much of the file is free, in bytes.
+    pub fn free_bytes(&self) -> u64 {
+        self.database.free_bytes()
     }
 }
 
@@ -323,9 +387,13 @@ fn note(connection: &Connection, delivered: &BTreeMap<Arc<str>, i64>) -> rusqlit
             .prepare_cached("UPDATE destinations SET delivered = max(delivered, ?2) WHERE name = ?1")?
             .execute(params![destination.as_ref(), number])?;
     }
+    // A destination that was away for days and is gone from the site leaves a great deal: that goes with the commits that follow.
     connection
-        .prepare_cached("DELETE FROM bodies WHERE number <= (SELECT min(delivered) FROM destinations)")?
-        .execute([])?;
+        .prepare_cached(
+            "DELETE FROM bodies WHERE number <= (SELECT min(delivered) FROM destinations)
+             AND number < (SELECT min(number) FROM bodies) + ?1",
+        )?
+        .execute([DELIVERED_AT_ONCE])?;
     Ok(())
 }
 
@@ -338,6 +406,12 @@ fn oldest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
 
 /// At the bound, so many of the oldest bodies are removed at a time.
 const OLDEST_AT_ONCE: i64 = 64;
+/// And so many times a call.
+const PIECES_AT_ONCE: usize = 64;
+/// So many delivered bodies are removed with one commit, which is more than one commit's time brings.
+const DELIVERED_AT_ONCE: i64 = 512;
+/// So many bodies of a spoiled file are taken over in one transaction.
+const TAKEN_OVER_AT_ONCE: usize = 256;
 
 /// Removes some of the oldest bodies of which something is so, and returns how many samples were in them.
 fn remove_oldest(transaction: &Connection, which: &str, value: i64) -> rusqlite::Result<u64> {

@@ -11,6 +11,7 @@ mod outbox;
 mod queue;
 mod recorder;
 mod room;
+mod settled;
 mod trouble;
 
 pub use counters::DeviceCounters;

@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 
 use super::gzip::compressed;
 use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
+use super::settled::oldest_kept;
 use super::{DeviceCounters, LineRenderer, Room, Trouble};
 use crate::store::{Body, OutboxWriter, Recovered, is_spoiled};
 
@@ -105,6 +106,7 @@ impl Outbox {
                 commit_seconds: histogram!("facility_outbox_commit_seconds"),
                 failures: counter!("facility_outbox_commit_failures_total"),
                 parts,
+                began: Instant::now(),
                 newest,
                 lines: String::new(),
             }
@@ -158,6 +160,7 @@ struct Group {
 
 struct OutboxThread {
     parts: OutboxParts,
+    began: Instant,
     renderer: LineRenderer,
     taken: DeviceCounters,
     commit_seconds: Histogram,
@@ -298,7 +301,7 @@ impl OutboxThread {
 
     /// One transaction for the body and the deliveries before it: a disk is flushed once, not twice.
     fn try_store(&mut self, body: &[u8], group: &mut Group) -> Result<i64, String> {
-        if let Some(too_little) = self.parts.room.too_little() {
+        if let Some(too_little) = self.parts.room.too_little(|| self.parts.writer.free_bytes()) {
             return Err(too_little);
         }
         self.parts
@@ -331,9 +334,7 @@ impl OutboxThread {
     }
 
     fn bound(&mut self) {
-        let oldest = Timestamp::now()
-            .saturating_sub(self.parts.bounds.age)
-            .unwrap_or(Timestamp::MIN);
+        let oldest = oldest_kept(self.began.elapsed(), Timestamp::now(), self.parts.bounds.age);
         match self.parts.writer.bound(self.parts.bounds.bytes, oldest) {
             Ok(0) => {}
             Ok(lost) => {

@@ -11,6 +11,7 @@ use model::{DeviceIndex, Site};
 use tracing::{error, info, warn};
 
 use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
+use super::settled::oldest_kept;
 use super::{DeviceCounters, Room, Trouble};
 use crate::store::{Bound, HistoryReader, HistoryWriter, StoreError, is_spoiled};
 
@@ -80,6 +81,7 @@ impl Recorder {
                     room,
                     trouble,
                     commit_seconds,
+                    began: Instant::now(),
                 }
                 .run(&batches);
             })
@@ -139,6 +141,7 @@ struct RecorderThread {
     room: Room,
     trouble: Trouble,
     commit_seconds: Histogram,
+    began: Instant,
 }
 
 /// What waits for a commit beside what the writer has.
@@ -219,7 +222,7 @@ impl RecorderThread {
     }
 
     fn store(&mut self) -> Result<(), String> {
-        if let Some(too_little) = self.room.too_little() {
+        if let Some(too_little) = self.room.too_little(|| self.writer.free_bytes()) {
             self.writer.give_up();
             return Err(too_little);
         }
@@ -257,7 +260,7 @@ impl RecorderThread {
 
     fn prune(&mut self) {
         let now = Timestamp::now();
-        let before = |age| now.saturating_sub(age).unwrap_or(Timestamp::MIN);
+        let before = |age| oldest_kept(self.began.elapsed(), now, age);
         let bound = Bound {
             readings_before: before(self.keep.age),
             hours_before: before(self.keep.hours),

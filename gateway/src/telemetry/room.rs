@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 /// Telemetry is stored only while more than this is left, or a twentieth of a small disk: tickets need room when nothing else has any.
 const KEPT_BYTES: u64 = 64 << 20;
 const KEPT_SHARE: u64 = 20;
+/// Of a file's own room: more than its write-ahead log grows to.
+const ENOUGH_IN_FILE_BYTES: u64 = 8 << 20;
 
 /// The disk that a data folder is on.
 #[derive(Clone, Debug)]
@@ -20,12 +22,13 @@ impl Room {
         }
     }
 
-    /// Why telemetry is not stored now, if there is too little room. A disk that does not say is taken to have room.
-    pub fn too_little(&self) -> Option<String> {
+    /// Why telemetry is not stored now, if there is too little room. A disk that does not say is taken to have room. A file never
+    /// gives back to the disk what was removed from it: where `free_in_file` bytes of it can be used again, it needs none of the disk's.
+    pub fn too_little(&self, free_in_file: impl FnOnce() -> u64) -> Option<String> {
         let disk = rustix::fs::statvfs(&self.folder).ok()?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         let kept = kept(disk.f_blocks.saturating_mul(disk.f_frsize));
-        (free < kept).then(|| {
+        (free < kept && free_in_file() < ENOUGH_IN_FILE_BYTES).then(|| {
             format!(
                 "only {} MiB are free on the disk of {}, and the last {} MiB are kept for tickets: free some",
                 free >> 20,

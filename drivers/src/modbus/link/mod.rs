@@ -122,7 +122,19 @@ impl OpenLink {
         .map_err(ReadError::Lost)?;
         let mut is_asked = false;
         let exchanged = self.exchange(&question, ids, &mut is_asked);
-        match timer.before(timer.now() + within, exchanged).await {
+        let mut heard = timer.before(timer.now() + within, exchanged).await;
+        if let Frames::SumOnLine { byte, .. } = self.frames
+            && heard.is_none()
+            && is_asked
+            && !self.arrived.bytes().is_empty()
+        {
+            // An answer that has begun in time may take its time: at 2,400 baud a long one is more than half a second on the line.
+            let on_the_line = byte * sum_frames::answer_bytes(&question) as u32;
+            heard = timer
+                .before(timer.now() + on_the_line, self.hear(&question, ids))
+                .await;
+        }
+        match heard {
             Some(Err(error)) => Err(ReadError::Lost(error)),
             Some(Ok(said)) => {
                 if self.debts.is_owed_by_anybody() {
@@ -144,7 +156,7 @@ impl OpenLink {
         }
     }
 
-    /// Writes the request, which is noted in `is_asked`, and reads until somebody has said something to it.
+    /// Writes the request, which is noted in `is_asked`, and hears what is said to it.
     async fn exchange(
         &mut self,
         question: &Question,
@@ -163,6 +175,11 @@ impl OpenLink {
         }
         self.stream.flush().await?;
         *is_asked = true;
+        self.hear(question, ids).await
+    }
+
+    /// Reads until somebody has said something to the request that was written last; what was read is kept when it is given up.
+    async fn hear(&mut self, question: &Question, ids: TransactionIds) -> io::Result<Said> {
         loop {
             let (done, said) = match self.frames {
                 Frames::Header => header_frames::find(self.arrived.bytes(), question, self.transaction, ids)

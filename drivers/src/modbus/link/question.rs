@@ -88,6 +88,11 @@ impl Question {
         })
     }
 
+    /// How many bytes the data of its answer have.
+    pub(crate) fn data_bytes(&self) -> usize {
+        usize::from(self.data_bytes)
+    }
+
     /// How an answer begins: unit, function, how many bytes of data follow.
     pub(crate) fn answer_head(&self) -> [u8; 3] {
         [self.unit, self.function, self.data_bytes]

@@ -19,6 +19,11 @@ pub(crate) fn sum(bytes: &[u8]) -> u16 {
     })
 }
 
+/// How many bytes the answer to a question has.
+pub(super) fn answer_bytes(question: &Question) -> usize {
+    HEAD_BYTES + question.data_bytes() + SUM_BYTES
+}
+
 /// The request as it is written.
 pub(crate) fn request(question: &Question) -> [u8; REQUEST_BYTES] {
     let body = question.body();

@@ -229,6 +229,28 @@ async fn a_device_inside_tls_is_read_with_a_certificate_and_refuses_without_one(
     }
 }
 
+#[tokio::test]
+async fn an_answer_that_has_begun_in_time_may_take_its_time_on_a_slow_line() {
+    let mut slow = line(|request| {
+        let mut answer = request.right();
+        let rest = answer.split_off(5);
+        vec![
+            Deed::Wait(ms(150)),
+            Deed::Send(answer),
+            Deed::Wait(ms(150)),
+            Deed::Send(rest),
+        ]
+    });
+    if let Link::ModbusRtu(line) = &mut slow.link {
+        // 25 bytes of an answer take 229 ms.
+        line.baud = 1200;
+    }
+    slow.timeout = ms(200);
+    let ten: Vec<u16> = (0..10).collect();
+    let read = readings(&run(site(slow, [(Unit::Modbus(1), registers(&ten))])).next().await);
+    assert_eq!(read.first(), Some(&good(100)), "{read:?}");
+}
+
 /// How long a line at 9600 8N1 takes for the frames of one answered read.
 fn on_the_line(request: &Request) -> Duration {
     let bytes = 8 + 5 + 2 * u32::from(request.count);

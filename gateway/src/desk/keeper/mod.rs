@@ -164,7 +164,7 @@ impl Keeper {
             let mut going_on = true;
             for heard in first.into_iter().chain(heard.try_iter().take(GROUP)) {
                 match heard {
-                    Heard::Batches(batches) => {
+                    Heard::Batches(batches, _waiting) => {
                         let started = Instant::now();
                         for batch in &batches {
                             self.lamps.take(batch);

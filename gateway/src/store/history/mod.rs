@@ -250,26 +250,42 @@ impl HistoryWriter {
     pub fn prune(&mut self, bound: Bound) -> Result<(), StoreError> {
         let hour_of = |at: Timestamp| nanoseconds(at).div_euclid(HOUR_NANOSECONDS);
         let most_hours = i64::try_from(bound.bytes / HOURS_PART / HOUR_BYTES).unwrap_or(i64::MAX);
-        let kept_from = self.database.transact(|transaction| {
-            hours::prune(transaction, hour_of(bound.hours_before), most_hours)?;
-            // Whole hours at once: an hour that was summed up is never summed up anew from a part of it.
-            let mut kept_from = hour_of(bound.readings_before).saturating_mul(hours::SLOTS);
-            remove_before(transaction, kept_from)?;
-            while bytes_in_use(transaction)? > bound.bytes {
+        self.database
+            .transact(|transaction| hours::prune(transaction, hour_of(bound.hours_before), most_hours))?;
+        let too_old = hour_of(bound.readings_before).saturating_mul(hours::SLOTS);
+        let mut kept_from = i64::MIN;
+        // Whole hours: an hour that was summed up is never summed up anew from a part of it. And each by itself: what one transaction
+        // removes is held in memory, and after a week's standstill everything is too old.
+        loop {
+            let removed = self.database.transact(|transaction| {
                 let Some(oldest) = oldest_slot(transaction)? else {
-                    break;
+                    return Ok(None);
                 };
-                kept_from = (oldest.div_euclid(hours::SLOTS) + 1) * hours::SLOTS;
-                remove_before(transaction, kept_from)?;
+                let next_hour = (oldest.div_euclid(hours::SLOTS) + 1) * hours::SLOTS;
+                if next_hour > too_old && bytes_in_use(transaction)? <= bound.bytes {
+                    return Ok(None);
+                }
+                remove_before(transaction, next_hour)?;
+                Ok(Some(next_hour))
+            })?;
+            match removed {
+                Some(next_hour) => kept_from = next_hour,
+                None => break,
             }
-            Ok(kept_from)
-        })?;
+        }
         self.packing = self.packing.take().filter(|packing| packing.slot >= kept_from);
         self.unpacked
             .range(..kept_from)
             .for_each(|slot| self.chains.end(*slot));
         self.unpacked = self.unpacked.split_off(&kept_from);
         Ok(())
+    }
+}
+
+impl HistoryWriter {
+    /// How much of the file is free, in bytes.
+    pub fn free_bytes(&self) -> u64 {
+        self.database.free_bytes()
     }
 }
 

@@ -7,6 +7,10 @@ use super::apart::Apart;
 use crate::store::Body;
 use crate::telemetry::outbox::Newest;
 
+/// After so many requests that were answered in time, a larger one is tried again where one was not: over a slow line that costs a
+/// tenth of the time.
+const TRIED_AFTER: u32 = 16;
+
 /// Bodies of one outbox file, in their order.
 #[derive(Debug)]
 pub struct Ahead {
@@ -18,8 +22,12 @@ pub struct Ahead {
     bytes: usize,
     /// The number of the last that was read.
     last: i64,
-    /// What a request may have. Halved when a server says that it is too much, and then kept so until the gateway starts again.
+    /// What a request may have at most. Halved when a server says that it is too much, and then kept so until the gateway starts again.
+    most_bytes: usize,
+    /// What a request may have now: less where answers did not come in time.
     request_bytes: usize,
+    /// How many requests in a row were answered in time.
+    in_time: u32,
     /// How many bodies the request under way has.
     sent: usize,
     /// Among so many of the first bodies is one that the server refuses; none are suspected when it is 0.
@@ -35,7 +43,9 @@ impl Ahead {
             bodies: VecDeque::new(),
             bytes: 0,
             last: delivered,
+            most_bytes: request_bytes,
             request_bytes,
+            in_time: 0,
             sent: 0,
             suspected: 0,
         }
@@ -104,6 +114,11 @@ impl Ahead {
     /// The server has taken the request: the number of its last body, and how many samples were in it.
     pub fn taken(&mut self) -> (i64, u64) {
         self.suspected = self.suspected.saturating_sub(self.sent);
+        self.in_time += 1;
+        if self.in_time >= TRIED_AFTER && self.request_bytes < self.most_bytes {
+            self.request_bytes = (self.request_bytes * 2).min(self.most_bytes);
+            self.in_time = 0;
+        }
         let mut taken = (0, 0);
         for body in self.bodies.drain(..self.sent.min(self.bodies.len())) {
             taken = (body.number, taken.1 + body.samples);
@@ -124,11 +139,27 @@ impl Ahead {
     /// The request was too large for the server; gives the body that is too large by itself.
     pub fn too_large(&mut self) -> Option<Arc<Body>> {
         if self.sent > 1 {
-            let sent = self.bodies.iter().take(self.sent);
-            self.request_bytes = sent.map(|body| body.bytes.len()).sum::<usize>() / 2;
+            self.most_bytes = self.sent_bytes() / 2;
+            self.request_bytes = self.most_bytes;
             return None;
         }
         self.bodies.front().cloned()
+    }
+
+    /// The request was not answered in time: the next has half of it, down to one body.
+    pub fn slow(&mut self) {
+        self.in_time = 0;
+        if self.sent > 1 {
+            self.request_bytes = self.sent_bytes() / 2;
+        }
+    }
+
+    fn sent_bytes(&self) -> usize {
+        self.bodies
+            .iter()
+            .take(self.sent)
+            .map(|body| body.bytes.len())
+            .sum()
     }
 
     /// The first body was taken apart and is done with: its number and how many samples were in it.
@@ -206,6 +237,21 @@ mod tests {
         ahead.push(vec![body(11, 700)]);
         assert_eq!(ahead.request().len(), 700);
         assert_eq!(ahead.too_large().unwrap().number, 11);
+    }
+
+    #[test]
+    fn over_a_slow_line_requests_shrink_until_they_pass_and_grow_again_later() {
+        let mut ahead = Ahead::after(0, 0, 1000);
+        ahead.push((1..=100).map(|number| body(number, 100)).collect());
+        for expected in [1000, 500, 200, 100, 100] {
+            assert_eq!(ahead.request().len(), expected);
+            ahead.slow();
+        }
+        for _ in 0..TRIED_AFTER {
+            assert_eq!(ahead.request().len(), 100);
+            ahead.taken();
+        }
+        assert_eq!(ahead.request().len(), 200);
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub enum Written {
     TooLarge(String),
     /// Try again later: the server is away or busy.
     Later(String, Again),
+    /// There was no answer in time; a smaller request may pass where the way or the server is slow.
+    Slow(String),
     /// The server does not know us, or what we write to; that is mended by people, and then it goes on.
     Denied(String),
 }
@@ -125,6 +127,8 @@ impl CrateClient {
         let http = reqwest011::ClientBuilder::new()
             .timeout(TIMEOUT)
             .connect_timeout(TIMEOUT / 3)
+            // Followed, a redirection turns a write into the reading of some page.
+            .redirect(reqwest011::redirect::Policy::none())
             .default_headers(headers);
         let token = token.map_or("", |token| token.reveal());
         let client = influxdb2::ClientBuilder::with_builder(http, url, org, token).build();
@@ -144,6 +148,9 @@ impl CrateClient {
         {
             Ok(()) => Written::Done,
             Err(influxdb2::RequestError::Http { status, text }) => of_status(status.as_u16(), &text, None),
+            Err(influxdb2::RequestError::ReqwestProcessing { source }) if is_slow(&source) => {
+                Written::Slow(chain(&source.without_url()))
+            }
             Err(error) => Written::Later(chain(&error), Again::Soon),
         }
     }
@@ -207,16 +214,24 @@ impl ByHand {
                     .and_then(|header| asked(header, Timestamp::now()));
                 of_status(status, &response.text().await.unwrap_or_default(), after)
             }
+            Err(error) if error.is_timeout() && !error.is_connect() => {
+                Written::Slow(chain(&error.without_url()))
+            }
             Err(error) => Written::Later(chain(&error.without_url()), Again::Soon),
         }
     }
+}
+
+fn is_slow(error: &reqwest011::Error) -> bool {
+    error.is_timeout() && !error.is_connect()
 }
 
 /// A client of our own, with the timeouts and the site's authorities.
 fn client(settings: &InfluxDb) -> Result<reqwest::Client, String> {
     let mut builder = reqwest::Client::builder()
         .timeout(TIMEOUT)
-        .connect_timeout(TIMEOUT / 3);
+        .connect_timeout(TIMEOUT / 3)
+        .redirect(reqwest::redirect::Policy::none());
     if let Some(pem) = &settings.ca_pem {
         let authorities =
             reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|error| chain(&error))?;
@@ -232,12 +247,16 @@ fn is_tls(settings: &InfluxDb) -> bool {
     settings.url.starts_with("https://")
 }
 
-/// What an answer means. A 400 is a partial success: it is never repeated blindly.
+/// What an answer means. A 400 is a partial success: it is never repeated blindly. Only a 204 says that lines are written: a 200 comes
+/// from whatever else may stand at that address, such as a page to log in at.
 fn of_status(status: u16, text: &str, after: Option<Duration>) -> Written {
     let said: String = text.chars().take(SAID_CHARACTERS).collect();
     let reason = format!("{status} {}", said.trim());
     match status {
-        200..=299 => Written::Done,
+        204 => Written::Done,
+        200..=399 => Written::Denied(format!(
+            "{reason}: this is not the answer of a database that has written something (204): correct `url`"
+        )),
         400 | 422 => Written::Refused(Refusal {
             reason,
             dropped: dropped(text),
@@ -298,7 +317,8 @@ mod tests {
                 Written::Later(format!("{status} "), Again::After(asked))
             );
         }
-        for status in [401, 403, 404] {
+        assert_eq!(of_status(204, "", None), Written::Done);
+        for status in [200, 301, 302, 307, 401, 403, 404] {
             assert!(
                 matches!(of_status(status, "", None), Written::Denied(_)),
                 "{status}"

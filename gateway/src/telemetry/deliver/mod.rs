@@ -228,6 +228,11 @@ impl Delivery {
                 self.failed(reason, false);
                 again
             }
+            Written::Slow(reason) => {
+                ahead.slow();
+                self.failed(reason, false);
+                Again::Soon
+            }
             Written::Denied(reason) => {
                 self.failed(reason, true);
                 Again::Soon
@@ -277,6 +282,10 @@ impl Delivery {
             Written::Later(reason, again) => {
                 self.failed(reason, false);
                 Some(again)
+            }
+            Written::Slow(reason) => {
+                self.failed(reason, false);
+                Some(Again::Soon)
             }
             Written::Denied(reason) => {
                 self.failed(reason, true);
