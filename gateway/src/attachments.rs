@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::journal::Hash;
+use crate::telemetry::Room;
 
 /// The largest file that is taken, in bytes: a long test report, or a photo of any phone.
 pub const LARGEST_BYTES: usize = 20 * 1024 * 1024;
@@ -75,6 +76,10 @@ impl Attachments {
     /// Writes beside it first and renames, so that a name never stands for half a file.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         std::fs::create_dir_all(&self.folder)?;
+        // The last of a disk is for the tickets themselves: a few photos would fill it.
+        if let Some(reason) = Room::new(&self.folder).too_little(|| 0) {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, reason));
+        }
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
