@@ -35,10 +35,7 @@ fn the_demo_shows_a_whole_property_and_its_broken_fire_main() {
     demo.break_fire_main();
     until_ok("the demo to print the alert", Duration::from_secs(15), || {
         let log = demo.log();
-        so(
-            log.contains("ticket.opened") && log.contains("fire-main-1"),
-            || log,
-        )
+        so(log.contains("ticket.opened") && log.contains("0.15 MPa"), || log)
     });
     // In the middle of a month the demo's planned work has tickets, too.
     let mut tickets = demo.items("/api/v1/tickets");
