@@ -26,7 +26,7 @@ fn a_killed_gateway_loses_no_counted_sample_and_opens_each_ticket_once() {
     let kills = std::env::var("KILLS")
         .ok()
         .and_then(|kills| kills.parse().ok())
-        .unwrap_or(5);
+        .unwrap_or(20);
     let mut dice = Dice::seeded(20_261_124);
     let scene = Scene::new();
     let webhook = Webhook::start();
