@@ -19,3 +19,4 @@ mod silent_unit;
 mod slow_neighbours;
 mod sparkplug;
 mod spine;
+mod zoo;

@@ -25,6 +25,7 @@ mod sparkplug;
 mod victoria;
 mod wait;
 mod webhook;
+mod zoo;
 
 pub use chaos::{Event, Figures, Target, What, World, plan};
 pub use compare::{Difference, Keeping, Leeway, Stored, StoredValue, all_are_stored, compare};
@@ -48,3 +49,4 @@ pub use sparkplug::SparkplugNode;
 pub use victoria::Victoria;
 pub use wait::{so, until, until_ok};
 pub use webhook::Webhook;
+pub use zoo::Zoo;
