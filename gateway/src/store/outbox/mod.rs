@@ -1,5 +1,7 @@
 //! `outbox.db`: request bodies for the time-series database, compressed as they will be sent, until they are delivered.
 
+mod take_over;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +13,8 @@ use super::StoreError;
 use super::database::{Database, Durability, is_spoiled, move_aside, nanoseconds};
 
 const STEPS: &[&str] = &[
-    include_str!("migrations/outbox_1.sql"),
-    include_str!("migrations/outbox_2.sql"),
+    include_str!("../migrations/outbox_1.sql"),
+    include_str!("../migrations/outbox_2.sql"),
 ];
 
 /// The writer's own copy of pages, in KiB: what it removes it has written a moment before.
@@ -57,32 +59,6 @@ pub struct OutboxWriter {
     path: PathBuf,
     destinations: Vec<String>,
     newest: Counted,
-}
-
-/// A body that could be read from a spoiled file.
-struct Spoiled {
-    number: i64,
-    at: i64,
-    samples: i64,
-    body: Vec<u8>,
-}
-
-impl Spoiled {
-    fn read(spoiled: &Database, number: i64) -> Option<Self> {
-        let read = spoiled.run(|connection| {
-            connection
-                .prepare_cached("SELECT at, samples, body FROM bodies WHERE number = ?1")?
-                .query_row(params![number], |row| {
-                    Ok(Self {
-                        number,
-                        at: row.get(0)?,
-                        samples: row.get(1)?,
-                        body: row.get(2)?,
-                    })
-                })
-        });
-        read.ok()
-    }
 }
 
 /// A body's number, and how much there was up to and including it.
@@ -169,68 +145,6 @@ impl OutboxWriter {
         let mut writer = Self::open_file(path, destinations)?;
         let bodies = writer.take_over(&aside);
         Ok((writer, Recovered { aside, bodies }))
-    }
-
-    /// Takes over the bodies of a spoiled file, each read by itself, so that one that cannot be read costs only itself; returns how
-    /// many. Where the new file cannot be written any more the rest stays in the old one.
-    fn take_over(&mut self, aside: &Path) -> u64 {
-        let Ok(spoiled) = Database::open_reader(aside) else {
-            return 0;
-        };
-        let end = |which: &str| {
-            let sql = format!("SELECT number FROM bodies ORDER BY number {which} LIMIT 1");
-            spoiled.run(|connection| connection.query_row(&sql, [], |row| row.get::<_, i64>(0)))
-        };
-        let Ok(first) = end("ASC") else { return 0 };
-        // Where the last number cannot be read, the one that was given last is in a table of SQLite's own.
-        let given = || {
-            let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'bodies'";
-            spoiled.run(|connection| connection.query_row(sql, [], |row| row.get::<_, i64>(0)))
-        };
-        // A number beyond that one is itself spoiled, and nobody would live to see the end of the way to it.
-        let last = match (end("DESC"), given()) {
-            (Ok(last), Ok(given)) => last.min(given),
-            (Ok(last), Err(_)) | (Err(_), Ok(last)) => last,
-            (Err(_), Err(_)) => return 0,
-        };
-        let mut taken = 0;
-        let mut numbers = (first..=last).peekable();
-        while numbers.peek().is_some() {
-            let piece: Vec<Spoiled> = numbers
-                .by_ref()
-                .filter_map(|number| Spoiled::read(&spoiled, number))
-                .take(TAKEN_OVER_AT_ONCE)
-                .collect();
-            if let Err(error) = self.take_piece(&piece) {
-                tracing::error!(%error, aside = %aside.display(), "the rest of the spoiled outbox stays there");
-                break;
-            }
-            taken += piece.len() as u64;
-        }
-        taken
-    }
-
-    fn take_piece(&mut self, piece: &[Spoiled]) -> Result<(), StoreError> {
-        let begin = self.newest;
-        self.newest = self.database.transact(|transaction| {
-            let mut newest = begin;
-            for Spoiled {
-                number,
-                at,
-                samples,
-                body,
-            } in piece
-            {
-                let counted = newest.and(*samples, body);
-                insert(transaction, Some(*number), *at, counted, *samples, body)?;
-                newest = Counted {
-                    number: *number,
-                    ..counted
-                };
-            }
-            Ok(newest)
-        })?;
-        Ok(())
     }
 
     /// A reader beside this writer.
@@ -410,8 +324,6 @@ const OLDEST_AT_ONCE: i64 = 64;
 const PIECES_AT_ONCE: usize = 64;
 /// So many delivered bodies are removed with one commit, which is more than one commit's time brings.
 const DELIVERED_AT_ONCE: i64 = 512;
-/// So many bodies of a spoiled file are taken over in one transaction.
-const TAKEN_OVER_AT_ONCE: usize = 256;
 
 /// Removes some of the oldest bodies of which something is so, and returns how many samples were in them.
 fn remove_oldest(transaction: &Connection, which: &str, value: i64) -> rusqlite::Result<u64> {
@@ -506,5 +418,4 @@ impl OutboxReader {
 }
 
 #[cfg(test)]
-#[path = "outbox_tests.rs"]
 mod tests;
