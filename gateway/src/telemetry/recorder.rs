@@ -256,6 +256,14 @@ impl RecorderThread {
         if let Err(error) = self.writer.pack(before) {
             warn!(%error, "history could not be packed; it takes more room until it is");
         }
+        let left_out = self.writer.left_out();
+        if left_out > 0 {
+            counter!("facility_history_batches_dropped_total").increment(left_out);
+            warn!(
+                left_out,
+                "a device sent more for ten minutes than history keeps; the rest is not in its trends"
+            );
+        }
     }
 
     fn prune(&mut self) {

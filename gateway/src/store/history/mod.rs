@@ -1,11 +1,12 @@
 //! `history.db`: every batch that was read, good or not, for trends with no server at all.
 //!
 //! The newest minutes are kept as each commit left them; what is older is packed by slots of ten minutes, a column a point; and hours
-//! are summed up for years. `chain` is what a device says anew, `group` and `recent` are the rows of commits, `pack` and `column` what
-//! they become, `summary` and `hours` what stretches say without being unpacked.
+//! are summed up for years. `chain` is what a device says anew, `group` and `recent` are the rows of commits, `pack`, `device_slot` and
+//! `column` what they become, `summary` and `hours` what stretches say without being unpacked.
 
 mod chain;
 mod column;
+mod device_slot;
 mod group;
 mod hours;
 mod number;
@@ -72,6 +73,8 @@ pub struct HistoryWriter {
     /// The slots that have rows.
     unpacked: BTreeSet<i64>,
     packing: Option<Packing>,
+    /// Batches for which the slots that were packed had no room.
+    left_out: u64,
 }
 
 struct OpenGroup {
@@ -142,6 +145,7 @@ impl HistoryWriter {
             last_number,
             unpacked: unpacked.into_iter().collect(),
             packing: None,
+            left_out: 0,
         })
     }
 
@@ -232,6 +236,7 @@ impl HistoryWriter {
         match stepped {
             Ok(None) => {}
             Ok(Some(has_more)) => {
+                self.left_out += packing.left_out;
                 self.packing = None;
                 if !has_more {
                     self.unpacked.remove(&slot);
@@ -241,6 +246,12 @@ impl HistoryWriter {
             Err(_) => self.packing = None,
         }
         stepped.map(|_| true)
+    }
+
+    /// For how many batches the slots that were packed since the last call had no room: a device had sent more than a million of them
+    /// for ten minutes.
+    pub fn left_out(&mut self) -> u64 {
+        std::mem::take(&mut self.left_out)
     }
 
     /// Removes what is too old, and the oldest while there is too much.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use model::Reading;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::pack::times_of;
+use super::device_slot::times_of;
 use super::recent::{self, sort_newest_last};
 use super::summary::Summary;
 use super::{SLOT_NANOSECONDS, column, hours};
@@ -282,7 +282,10 @@ fn packed_of_device(connection: &Connection, slot: i64, known: &Known) -> rusqli
         return Ok(said);
     };
     for series in known.series.keys() {
-        for (at, reading) in times.iter().zip(column_of(connection, slot, *series)?) {
+        for (at, reading) in times
+            .iter()
+            .zip(column_of(connection, slot, *series, times.len())?)
+        {
             if let Some(reading) = reading {
                 let readings: &mut Vec<(u32, Reading)> = said.entry(*at).or_default();
                 readings.push((*series, reading));
@@ -292,12 +295,20 @@ fn packed_of_device(connection: &Connection, slot: i64, known: &Known) -> rusqli
     Ok(said)
 }
 
-/// A series' readings in a packed slot; none where it is not there or spoiled.
-fn column_of(connection: &Connection, slot: i64, series: u32) -> rusqlite::Result<Vec<Option<Reading>>> {
+/// A series' readings in a packed slot that has so many times; none where it is not there or spoiled.
+fn column_of(
+    connection: &Connection,
+    slot: i64,
+    series: u32,
+    times: usize,
+) -> rusqlite::Result<Vec<Option<Reading>>> {
     let column = connection
         .prepare_cached("SELECT body FROM blocks WHERE slot = ?1 AND series = ?2")?
         .query_row(params![slot, series], |row| {
-            Ok(column::unpack(row.get_ref(0)?.as_blob().unwrap_or_default()))
+            Ok(column::unpack(
+                row.get_ref(0)?.as_blob().unwrap_or_default(),
+                times,
+            ))
         })
         .optional()?;
     Ok(column.flatten().unwrap_or_default())
@@ -399,7 +410,7 @@ impl PointHistory<'_> {
         let Some(times) = times_of(self.connection, self.device, slot)? else {
             return Ok(Vec::new());
         };
-        let column = column_of(self.connection, slot, self.series)?;
+        let column = column_of(self.connection, slot, self.series, times.len())?;
         Ok(times
             .into_iter()
             .zip(column)
