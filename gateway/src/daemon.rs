@@ -387,9 +387,9 @@ fn open_outbox(
     stop: CancellationToken,
 ) -> Result<OpenedOutbox, DaemonError> {
     let names: Vec<String> = destinations.keys().map(|name| name.to_string()).collect();
-    let (writer, recovered) = OutboxWriter::open(data, &names, Timestamp::now())?;
-    if let Some(recovered) = recovered {
-        telemetry::report(&recovered);
+    let (writer, aside) = OutboxWriter::open(data, &names, Timestamp::now())?;
+    if let Some(aside) = aside {
+        telemetry::report(&aside);
     }
     let readers = names
         .iter()

@@ -19,4 +19,5 @@ mod silent_unit;
 mod slow_neighbours;
 mod sparkplug;
 mod spine;
+mod spoiled_outbox;
 mod zoo;

@@ -183,16 +183,32 @@ pub fn is_spoiled(error: &StoreError) -> bool {
 /// # Errors
 /// It cannot be moved.
 pub(super) fn move_aside(path: &Path, now: jiff::Timestamp) -> std::io::Result<PathBuf> {
-    let aside = path.with_extension(format!("spoiled-{}.db", now.as_second()));
-    std::fs::rename(path, &aside)?;
+    let named = |seconds| path.with_extension(format!("spoiled-{seconds}.db"));
+    let mut seconds = now.as_second();
+    // Never over another one, however the clock was set.
+    while named(seconds).exists() {
+        seconds += 1;
+    }
+    let aside = named(seconds);
+    rename(path, &aside)?;
+    Ok(aside)
+}
+
+/// Renames a file with its write-ahead log, in which its newest commits are.
+pub(super) fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::rename(from, to)?;
     for suffix in ["-wal", "-shm"] {
-        let beside = |of: &Path| PathBuf::from(format!("{}{suffix}", of.display()));
-        match std::fs::rename(beside(path), beside(&aside)) {
+        match std::fs::rename(beside(from, suffix), beside(to, suffix)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    Ok(aside)
+    Ok(())
+}
+
+/// A file that SQLite keeps beside another.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    PathBuf::from(format!("{}{suffix}", path.display()))
 }
 
 fn sqlite(path: &Path, source: rusqlite::Error) -> StoreError {

@@ -1,6 +1,7 @@
 //! The outbox's thread: renders batches, compresses a group once, commits it, and only then counts it as taken.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::gzip::compressed;
-use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
+use super::queue::{Ended, NotTaken, QueueReceiver, QueueSender, Taken, queue};
 use super::settled::oldest_kept;
 use super::{DeviceCounters, LineRenderer, Room, Trouble};
-use crate::store::{Body, OutboxWriter, Recovered, is_spoiled};
+use crate::store::{Body, OutboxWriter, TakenOver, is_spoiled};
 
 /// How long a group may collect before it is committed: the price in latency for one disk flush for many polls.
 const GROUP_TIME: Duration = Duration::from_millis(25);
@@ -28,6 +29,10 @@ const QUEUE_BATCHES: usize = 16_384;
 const RETRY: Duration = Duration::from_secs(1);
 /// How often the outbox's size is looked at.
 const BOUND_EVERY: Duration = Duration::from_secs(30);
+/// Between two pieces of a spoiled outbox, so that what is read now goes on being stored …
+const NEXT_PIECE: Duration = Duration::from_millis(100);
+/// … and after one that the disk refused.
+const PIECE_AGAIN: Duration = Duration::from_secs(10);
 
 /// What the thread is told.
 enum Told {
@@ -109,6 +114,8 @@ impl Outbox {
                 began: Instant::now(),
                 newest,
                 lines: String::new(),
+                piece_at: Instant::now(),
+                piece_refused: false,
             }
             .run(&told);
         })?;
@@ -168,19 +175,74 @@ struct OutboxThread {
     newest: watch::Sender<Newest>,
     /// The group's lines; its room is used again and again.
     lines: String,
+    /// When the next piece of a spoiled outbox is due, if there is one, and whether the last was refused.
+    piece_at: Instant,
+    piece_refused: bool,
 }
 
 impl OutboxThread {
     fn run(mut self, told: &QueueReceiver<Told>) {
         let mut bound_at = Instant::now();
-        while let Some(first) = told.next() {
-            let group = self.collect(first, told);
-            self.commit(group);
+        while let Ok(first) = self.first(told) {
+            if let Some(first) = first {
+                let group = self.collect(first, told);
+                self.commit(group);
+            }
+            self.take_over();
             if Instant::now() >= bound_at {
                 self.bound();
                 bound_at = Instant::now() + BOUND_EVERY;
             }
         }
+    }
+
+    /// Waits for the first of a group, but no longer than until something else is to be done.
+    fn first(&self, told: &QueueReceiver<Told>) -> Result<Option<Told>, Ended> {
+        if self.parts.writer.has_spoiled() {
+            return told.next_until(self.piece_at);
+        }
+        told.next().map(Some).ok_or(Ended)
+    }
+
+    /// Takes over the next piece of a spoiled outbox, where there is one.
+    fn take_over(&mut self) {
+        if !self.parts.writer.has_spoiled() || Instant::now() < self.piece_at {
+            return;
+        }
+        match self.try_to_take_over() {
+            Ok(taken) => {
+                (self.piece_refused, self.piece_at) = (false, Instant::now() + NEXT_PIECE);
+                // Whoever delivers finds them in the file.
+                let number = self.parts.writer.newest();
+                self.newest
+                    .send_modify(|newest| (newest.number, newest.body) = (number, None));
+                if let Some(TakenOver::Whole(it)) = taken {
+                    warn!(aside = %it.aside.display(), bodies = it.bodies, unreadable = it.unreadable,
+                        "what could be read of a spoiled outbox is delivered now; of those that could not nothing is known");
+                }
+            }
+            Err(reason) => {
+                if !self.piece_refused {
+                    warn!(
+                        reason,
+                        "a spoiled outbox is not taken over; it is tried again every ten seconds"
+                    );
+                }
+                (self.piece_refused, self.piece_at) = (true, Instant::now() + PIECE_AGAIN);
+            }
+        }
+    }
+
+    fn try_to_take_over(&mut self) -> Result<Option<TakenOver>, String> {
+        if let Some(too_little) = self.parts.room.too_little(|| self.parts.writer.free_bytes()) {
+            return Err(too_little);
+        }
+        self.parts.writer.take_over().map_err(|error| {
+            if is_spoiled(&error) {
+                self.recover();
+            }
+            error.to_string()
+        })
     }
 
     /// Collects what comes within the group's time and size.
@@ -201,8 +263,8 @@ impl OutboxThread {
         self.add(&mut group, first);
         while self.lines.len() < GROUP_BYTES {
             match told.next_until(group.until) {
-                Some(next) => self.add(&mut group, next),
-                None => break,
+                Ok(Some(next)) => self.add(&mut group, next),
+                Ok(None) | Err(Ended) => break,
             }
         }
         group
@@ -320,10 +382,11 @@ impl OutboxThread {
         self.newest.borrow().file
     }
 
-    /// The file is spoiled: it is moved aside, and what can be read of it is taken over.
+    /// The file is spoiled: it is moved aside, and what can be read of it is taken over by and by.
     fn recover(&mut self) {
         match self.parts.writer.recover(Timestamp::now()) {
-            Ok(recovered) => report(&recovered),
+            Ok(Some(aside)) => report(&aside),
+            Ok(None) => {}
             Err(error) => error!(%error, "the spoiled outbox could not be begun anew"),
         }
         // Whoever delivers must open the new file.
@@ -358,12 +421,11 @@ fn acknowledge_early(group: &mut Group) {
     }
 }
 
-/// Says what became of a spoiled outbox.
-pub fn report(recovered: &Recovered) {
+/// Says that an outbox was spoiled.
+pub fn report(aside: &Path) {
     counter!("facility_outbox_spoiled_total").increment(1);
     error!(
-        aside = %recovered.aside.display(),
-        bodies = recovered.bodies,
-        "the outbox was spoiled: it was moved aside and begun anew, and what could be read of it is still delivered"
+        aside = %aside.display(),
+        "the outbox was spoiled: it was moved aside and begun anew, and what can be read of it is still delivered"
     );
 }

@@ -22,6 +22,10 @@ pub enum NotTaken {
     Stopped,
 }
 
+/// Nothing more comes out of a queue.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended;
+
 /// A queue's way in.
 pub struct QueueSender<T> {
     queue: Sender<(T, usize)>,
@@ -85,13 +89,17 @@ impl<T> QueueReceiver<T> {
     }
 
     /// Waits for the next until a moment.
-    pub fn next_until(&self, until: Instant) -> Option<T> {
+    ///
+    /// # Errors
+    /// Every way in is gone and everything was taken out.
+    pub fn next_until(&self, until: Instant) -> Result<Option<T>, Ended> {
         let wait = until
             .saturating_duration_since(Instant::now())
             .max(Duration::ZERO);
         match self.queue.recv_timeout(wait) {
-            Ok(taken) => Some(self.out(taken)),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+            Ok(taken) => Ok(Some(self.out(taken))),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(Ended),
         }
     }
 

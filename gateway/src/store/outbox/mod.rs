@@ -2,7 +2,7 @@
 
 mod take_over;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,10 +11,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::database::{Database, Durability, is_spoiled, move_aside, nanoseconds};
+use take_over::{TakeOver, finish_moving};
+
+pub use take_over::{Recovered, TakenOver};
 
 const STEPS: &[&str] = &[
     include_str!("../migrations/outbox_1.sql"),
     include_str!("../migrations/outbox_2.sql"),
+    include_str!("../migrations/outbox_3.sql"),
 ];
 
 /// The writer's own copy of pages, in KiB: what it removes it has written a moment before.
@@ -44,21 +48,16 @@ pub struct Pending {
     pub samples: u64,
 }
 
-/// What became of a spoiled outbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recovered {
-    /// Where it is now.
-    pub aside: PathBuf,
-    /// How many bodies could be read, and are still delivered.
-    pub bodies: u64,
-}
-
 /// The writer of `outbox.db`.
 pub struct OutboxWriter {
     database: Database,
     path: PathBuf,
     destinations: Vec<String>,
     newest: Counted,
+    /// The file was moved aside, and no new one could be made yet.
+    lost: bool,
+    /// What was moved aside and is still to be gone through, oldest first.
+    spoiled: VecDeque<TakeOver>,
 }
 
 /// A body's number, and how much there was up to and including it.
@@ -70,7 +69,8 @@ struct Counted {
 }
 
 impl OutboxWriter {
-    /// Opens or creates the file in a data folder. A spoiled one is moved aside, and what can be read of it is taken over.
+    /// Opens or creates the file in a data folder. A spoiled one is moved aside, and then where it is now is given, too; what can be read
+    /// of it, and of those that an earlier run was not done with, is still to be taken over.
     ///
     /// # Errors
     /// The file cannot be opened, nor a new one made.
@@ -78,73 +78,62 @@ impl OutboxWriter {
         data: &Path,
         destinations: &[String],
         now: Timestamp,
-    ) -> Result<(Self, Option<Recovered>), StoreError> {
+    ) -> Result<(Self, Option<PathBuf>), StoreError> {
         let path = data.join("outbox.db");
-        match Self::open_file(&path, destinations) {
+        finish_moving(&path).map_err(|error| not_moved(&path, &error))?;
+        let (opened, aside) = match open_file(&path, destinations) {
             Err(error) if is_spoiled(&error) => {
-                let (writer, recovered) = Self::begin_anew(&path, destinations, now)?;
-                Ok((writer, Some(recovered)))
+                let aside = set_aside(&path, now)?;
+                (open_file(&path, destinations)?, Some(aside))
             }
-            opened => opened.map(|writer| (writer, None)),
+            opened => (opened?, None),
+        };
+        let (database, newest) = opened;
+        let spoiled: VecDeque<TakeOver> = TakeOver::left_beside(&path).into();
+        let left = spoiled.len() - usize::from(aside.is_some() && !spoiled.is_empty());
+        if left > 0 {
+            tracing::warn!(
+                files = left,
+                "spoiled outboxes were not taken over to their ends: that goes on now"
+            );
         }
-    }
-
-    /// Moves the spoiled file aside and goes on with a new one, with what can be read of the old.
-    ///
-    /// # Errors
-    /// No new file can be made.
-    pub fn recover(&mut self, now: Timestamp) -> Result<Recovered, StoreError> {
-        let (writer, recovered) = Self::begin_anew(&self.path, &self.destinations, now)?;
-        *self = writer;
-        Ok(recovered)
-    }
-
-    fn open_file(path: &Path, destinations: &[String]) -> Result<Self, StoreError> {
-        let mut database = Database::open(path, Durability::Full, STEPS)?;
-        database.limit_cache(WRITER_CACHE_KIB)?;
-        let newest = database.transact(|transaction| {
-            for name in destinations {
-                transaction.execute(
-                    "INSERT INTO destinations (name, delivered) VALUES (?1, 0) ON CONFLICT (name) DO NOTHING",
-                    params![name],
-                )?;
-            }
-            // A destination that the site no longer has must not hold bodies back for ever.
-            let stored: Vec<String> = transaction
-                .prepare("SELECT name FROM destinations")?
-                .query_map([], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?;
-            for name in stored.iter().filter(|name| !destinations.contains(name)) {
-                transaction.execute("DELETE FROM destinations WHERE name = ?1", params![name])?;
-            }
-            // Reads the ends, so that a file that is spoiled there is found now.
-            transaction.query_row("SELECT max(length(body)) FROM bodies", [], |row| {
-                row.get::<_, Option<i64>>(0)
-            })?;
-            Ok(counted(transaction, NEWEST, 0)?.unwrap_or_default())
-        })?;
-        Ok(Self {
+        let writer = Self {
             database,
-            path: path.to_owned(),
+            path,
             destinations: destinations.to_vec(),
             newest,
-        })
+            lost: false,
+            spoiled,
+        };
+        Ok((writer, aside))
     }
 
-    fn begin_anew(
-        path: &Path,
-        destinations: &[String],
-        now: Timestamp,
-    ) -> Result<(Self, Recovered), StoreError> {
-        let aside = move_aside(path, now).map_err(|error| StoreError::Unreadable {
-            path: path.to_owned(),
-            what: "the spoiled outbox".to_owned(),
-            reason: format!("and it cannot be moved aside: {error}"),
-        })?;
-        tracing::warn!(aside = %aside.display(), "the outbox is spoiled and was moved aside; what can be read of it is taken over");
-        let mut writer = Self::open_file(path, destinations)?;
-        let bodies = writer.take_over(&aside);
-        Ok((writer, Recovered { aside, bodies }))
+    /// Moves the spoiled file aside, to be taken over, and goes on with a new one; returns where the old one is, if it was not moved
+    /// before.
+    ///
+    /// # Errors
+    /// It cannot be moved.
+    pub fn recover(&mut self, now: Timestamp) -> Result<Option<PathBuf>, StoreError> {
+        if self.lost {
+            return Ok(None);
+        }
+        let aside = set_aside(&self.path, now)?;
+        // From here on nothing may be written to it: nobody would deliver it before the next start.
+        self.lost = true;
+        self.spoiled.push_back(TakeOver::of(aside.clone()));
+        if let Err(error) = self.begin_where_lost() {
+            tracing::error!(%error, "no new outbox can be made; it is tried again with each write");
+        }
+        Ok(Some(aside))
+    }
+
+    /// Makes the new file, where there is none yet after the spoiled one was moved aside.
+    fn begin_where_lost(&mut self) -> Result<(), StoreError> {
+        if self.lost {
+            (self.database, self.newest) = open_file(&self.path, &self.destinations)?;
+            self.lost = false;
+        }
+        Ok(())
     }
 
     /// A reader beside this writer.
@@ -172,11 +161,12 @@ impl OutboxWriter {
         at: Timestamp,
         delivered: &BTreeMap<Arc<str>, i64>,
     ) -> Result<i64, StoreError> {
+        self.begin_where_lost()?;
         let samples = i64::try_from(samples).unwrap_or(i64::MAX);
         let counted = self.newest.and(samples, bytes);
         let number = self.database.transact(|transaction| {
             note(transaction, delivered)?;
-            insert(transaction, None, nanoseconds(at), counted, samples, bytes)
+            insert(transaction, nanoseconds(at), counted, samples, bytes)
         })?;
         self.newest = Counted { number, ..counted };
         Ok(number)
@@ -187,6 +177,7 @@ impl OutboxWriter {
     /// # Errors
     /// It could not be written; it will be delivered again, which does no harm.
     pub fn delivered(&mut self, delivered: &BTreeMap<Arc<str>, i64>) -> Result<(), StoreError> {
+        self.begin_where_lost()?;
         self.database.transact(|transaction| note(transaction, delivered))
     }
 
@@ -196,6 +187,7 @@ impl OutboxWriter {
     /// # Errors
     /// The file cannot be written.
     pub fn bound(&mut self, bytes: u64, before: Timestamp) -> Result<u64, StoreError> {
+        self.begin_where_lost()?;
         let mut lost = 0;
         // Little by little: what one transaction removes is held in memory, and nothing is stored meanwhile.
         for _ in 0..PIECES_AT_ONCE {
@@ -223,6 +215,46 @@ impl OutboxWriter {
     /// How much of the file is free, in bytes.
     pub fn free_bytes(&self) -> u64 {
         self.database.free_bytes()
+    }
+}
+
+/// Opens or creates a file, and reads what was put last.
+fn open_file(path: &Path, destinations: &[String]) -> Result<(Database, Counted), StoreError> {
+    let mut database = Database::open(path, Durability::Full, STEPS)?;
+    database.limit_cache(WRITER_CACHE_KIB)?;
+    let newest = database.transact(|transaction| {
+        for name in destinations {
+            transaction.execute(
+                "INSERT INTO destinations (name, delivered) VALUES (?1, 0) ON CONFLICT (name) DO NOTHING",
+                params![name],
+            )?;
+        }
+        // A destination that the site no longer has must not hold bodies back for ever.
+        let stored: Vec<String> = transaction
+            .prepare("SELECT name FROM destinations")?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for name in stored.iter().filter(|name| !destinations.contains(name)) {
+            transaction.execute("DELETE FROM destinations WHERE name = ?1", params![name])?;
+        }
+        // Reads the ends, so that a file that is spoiled there is found now.
+        transaction.query_row("SELECT max(length(body)) FROM bodies", [], |row| {
+            row.get::<_, Option<i64>>(0)
+        })?;
+        Ok(counted(transaction, NEWEST, 0)?.unwrap_or_default())
+    })?;
+    Ok((database, newest))
+}
+
+fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
+    move_aside(path, now).map_err(|error| not_moved(path, &error))
+}
+
+fn not_moved(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Unreadable {
+        path: path.to_owned(),
+        what: "the spoiled outbox".to_owned(),
+        reason: format!("and it cannot be moved aside: {error}"),
     }
 }
 
@@ -278,7 +310,6 @@ fn waiting(connection: &Connection, after: i64) -> rusqlite::Result<Pending> {
 
 fn insert(
     connection: &Connection,
-    number: Option<i64>,
     at: i64,
     counted: Counted,
     samples: i64,
@@ -286,9 +317,9 @@ fn insert(
 ) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
-            "INSERT INTO bodies (number, at, samples, total_bytes, total_samples, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO bodies (at, samples, total_bytes, total_samples, body) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![number, at, samples, counted.bytes, counted.samples, body])?;
+        .execute(params![at, samples, counted.bytes, counted.samples, body])?;
     Ok(connection.last_insert_rowid())
 }
 
@@ -417,5 +448,7 @@ impl OutboxReader {
     }
 }
 
+#[cfg(test)]
+mod take_over_tests;
 #[cfg(test)]
 mod tests;

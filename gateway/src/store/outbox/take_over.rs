@@ -1,102 +1,303 @@
-//! Takes over what can be read of a spoiled `outbox.db`.
+//! Takes over what can be read of spoiled outboxes, piece by piece, going on after a restart where it was.
+//!
+//! A spoiled file stands beside the new one as `outbox.spoiled-SECONDS.db` until it was gone through, and as
+//! `outbox.taken-over-SECONDS.db` from then on. How far it has come is a row of the new file, written with each piece.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Counted, OutboxWriter, insert};
 use crate::store::StoreError;
-use crate::store::database::Database;
+use crate::store::database::{Database, beside, rename};
 
-/// So many bodies of a spoiled file are taken over in one transaction.
-const TAKEN_OVER_AT_ONCE: usize = 256;
+/// So many bodies of a spoiled file are taken over at a time, …
+const PIECE_BODIES: usize = 256;
+/// … unless they have so many bytes before, …
+const PIECE_BYTES: usize = 4 << 20;
+/// … or so many numbers were tried: of a badly spoiled file hardly any can be read.
+const PIECE_NUMBERS: i64 = 16_384;
+/// No outbox has so many bodies: numbers that far apart are spoiled themselves, and nobody would live to see the end of the way.
+const MOST_NUMBERS: i64 = 1 << 24;
+/// So many files that were taken over stay, for whoever wants to know what spoiled them.
+const KEPT_FILES: usize = 2;
 
-/// A body that could be read from a spoiled file.
-struct Spoiled {
-    number: i64,
-    at: i64,
-    samples: i64,
-    body: Vec<u8>,
+const SPOILED: &str = "spoiled-";
+const TAKEN_OVER: &str = "taken-over-";
+
+/// What became of a spoiled outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// Where it is now.
+    pub aside: PathBuf,
+    /// How many bodies could be read, and are delivered as all others.
+    pub bodies: u64,
+    /// How many were there and could not.
+    pub unreadable: u64,
 }
 
-impl Spoiled {
-    fn read(spoiled: &Database, number: i64) -> Option<Self> {
-        let read = spoiled.run(|connection| {
-            connection
-                .prepare_cached("SELECT at, samples, body FROM bodies WHERE number = ?1")?
-                .query_row(params![number], |row| {
-                    Ok(Self {
-                        number,
-                        at: row.get(0)?,
-                        samples: row.get(1)?,
-                        body: row.get(2)?,
-                    })
-                })
-        });
-        read.ok()
+/// A piece of a spoiled outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TakenOver {
+    /// There is more of it.
+    Piece,
+    /// It was the last.
+    Whole(Recovered),
+}
+
+/// A spoiled file that is still to be gone through.
+pub(super) struct TakeOver {
+    aside: PathBuf,
+    way: Option<Way>,
+}
+
+/// How far one has come.
+struct Way {
+    spoiled: Database,
+    up_to: i64,
+    last: i64,
+    bodies: i64,
+    unreadable: i64,
+}
+
+/// A body that could be read from a spoiled file.
+struct Body {
+    at: i64,
+    samples: i64,
+    bytes: Vec<u8>,
+}
+
+impl TakeOver {
+    pub(super) fn of(aside: PathBuf) -> Self {
+        Self { aside, way: None }
     }
+
+    /// Those that earlier runs left beside an outbox, oldest first.
+    pub(super) fn left_beside(path: &Path) -> Vec<Self> {
+        files(path, SPOILED).into_iter().map(Self::of).collect()
+    }
+}
+
+impl Way {
+    /// Opens a spoiled file where the new one says that it was left; none if nothing of it can be read.
+    fn open(aside: &Path, new: &Database) -> Result<Option<Self>, StoreError> {
+        let noted = new.run(|connection| {
+            connection
+                .query_row(
+                    "SELECT up_to, bodies, unreadable FROM taken_over WHERE file = ?1",
+                    params![name(aside)],
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                )
+                .optional()
+        })?;
+        if !aside.exists() {
+            return Ok(None);
+        }
+        let spoiled = Database::open_reader(aside)?;
+        let number = |sql: &str| {
+            spoiled.run(|connection| {
+                let number = connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+                Ok(number.optional()?.flatten())
+            })
+        };
+        let first = match number("SELECT number FROM bodies ORDER BY number LIMIT 1") {
+            Ok(None) => return Ok(None),
+            Err(error) if is_for_now(&error) => return Err(error),
+            Ok(first) => first,
+            // Where the first cannot be read others may.
+            Err(_) => number("SELECT min(delivered) + 1 FROM destinations").unwrap_or_default(),
+        };
+        // The last number that was given is also in a table of SQLite's own.
+        let ends = [
+            number("SELECT number FROM bodies ORDER BY number DESC LIMIT 1"),
+            number("SELECT seq FROM sqlite_sequence WHERE name = 'bodies'"),
+        ];
+        let Some(last) = ends.into_iter().filter_map(|end| end.ok().flatten()).min() else {
+            return Ok(None);
+        };
+        let before_first = first.unwrap_or(1).max(1) - 1;
+        let (up_to, bodies, unreadable) =
+            noted.unwrap_or((before_first.max(last.saturating_sub(MOST_NUMBERS)), 0, 0));
+        Ok(Some(Self {
+            spoiled,
+            up_to,
+            last,
+            bodies,
+            unreadable,
+        }))
+    }
+
+    /// The next bodies that can be read, each by itself, so that one that cannot costs only itself; with how far the way has come then.
+    fn next_piece(&self) -> (Vec<Body>, i64, i64) {
+        let (mut piece, mut bytes, mut unreadable) = (Vec::new(), 0, 0);
+        let end = self.last.min(self.up_to.saturating_add(PIECE_NUMBERS));
+        let mut up_to = self.up_to;
+        while up_to < end && piece.len() < PIECE_BODIES && bytes < PIECE_BYTES {
+            up_to += 1;
+            match self.spoiled.run(|connection| read(connection, up_to)) {
+                Ok(Some(body)) => {
+                    bytes += body.bytes.len();
+                    piece.push(body);
+                }
+                Ok(None) => {}
+                Err(_) => unreadable += 1,
+            }
+        }
+        (piece, up_to, unreadable)
+    }
+
+    fn note(&self, transaction: &Transaction<'_>, aside: &Path) -> rusqlite::Result<usize> {
+        transaction.execute(
+            "INSERT OR REPLACE INTO taken_over (file, up_to, bodies, unreadable) VALUES (?1, ?2, ?3, ?4)",
+            params![name(aside), self.up_to, self.bodies, self.unreadable],
+        )
+    }
+}
+
+/// Whether a file cannot be read for a reason that goes by: it is tried again.
+fn is_for_now(error: &StoreError) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, OutOfMemory, PermissionDenied};
+    let reasons = [CannotOpen, DatabaseBusy, OutOfMemory, PermissionDenied].map(Some);
+    matches!(error, StoreError::Sqlite { source, .. } if reasons.contains(&source.sqlite_error_code()))
+}
+
+fn read(connection: &Connection, number: i64) -> rusqlite::Result<Option<Body>> {
+    connection
+        .prepare_cached("SELECT at, samples, body FROM bodies WHERE number = ?1")?
+        .query_row(params![number], |row| {
+            Ok(Body {
+                at: row.get(0)?,
+                samples: row.get(1)?,
+                bytes: row.get(2)?,
+            })
+        })
+        .optional()
 }
 
 impl OutboxWriter {
-    /// Takes over the bodies of a spoiled file, each read by itself, so that one that cannot be read costs only itself; returns how
-    /// many. Where the new file cannot be written any more the rest stays in the old one.
-    pub(super) fn take_over(&mut self, aside: &Path) -> u64 {
-        let Ok(spoiled) = Database::open_reader(aside) else {
-            return 0;
-        };
-        let end = |which: &str| {
-            let sql = format!("SELECT number FROM bodies ORDER BY number {which} LIMIT 1");
-            spoiled.run(|connection| connection.query_row(&sql, [], |row| row.get::<_, i64>(0)))
-        };
-        let Ok(first) = end("ASC") else { return 0 };
-        // Where the last number cannot be read, the one that was given last is in a table of SQLite's own.
-        let given = || {
-            let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'bodies'";
-            spoiled.run(|connection| connection.query_row(sql, [], |row| row.get::<_, i64>(0)))
-        };
-        // A number beyond that one is itself spoiled, and nobody would live to see the end of the way to it.
-        let last = match (end("DESC"), given()) {
-            (Ok(last), Ok(given)) => last.min(given),
-            (Ok(last), Err(_)) | (Err(_), Ok(last)) => last,
-            (Err(_), Err(_)) => return 0,
-        };
-        let mut taken = 0;
-        let mut numbers = (first..=last).peekable();
-        while numbers.peek().is_some() {
-            let piece: Vec<Spoiled> = numbers
-                .by_ref()
-                .filter_map(|number| Spoiled::read(&spoiled, number))
-                .take(TAKEN_OVER_AT_ONCE)
-                .collect();
-            if let Err(error) = self.take_piece(&piece) {
-                tracing::error!(%error, aside = %aside.display(), "the rest of the spoiled outbox stays there");
-                break;
-            }
-            taken += piece.len() as u64;
-        }
-        taken
+    /// Whether spoiled files are still to be gone through.
+    pub fn has_spoiled(&self) -> bool {
+        !self.spoiled.is_empty()
     }
 
-    fn take_piece(&mut self, piece: &[Spoiled]) -> Result<(), StoreError> {
-        let begin = self.newest;
-        self.newest = self.database.transact(|transaction| {
-            let mut newest = begin;
-            for Spoiled {
-                number,
-                at,
-                samples,
-                body,
-            } in piece
-            {
-                let counted = newest.and(*samples, body);
-                insert(transaction, Some(*number), *at, counted, *samples, body)?;
-                newest = Counted {
-                    number: *number,
-                    ..counted
-                };
+    /// Takes over the next piece of the oldest spoiled file: some hundred bodies, which get new numbers, since those that came meanwhile
+    /// may have theirs. `None` if there is nothing to take over.
+    ///
+    /// # Errors
+    /// The new file cannot be written: the piece is still to be taken over.
+    pub fn take_over(&mut self) -> Result<Option<TakenOver>, StoreError> {
+        self.begin_where_lost()?;
+        let Some(TakeOver { aside, way }) = self.spoiled.front_mut() else {
+            return Ok(None);
+        };
+        if way.is_none() {
+            *way = Way::open(aside, &self.database)?;
+        }
+        if let Some(way) = way
+            && way.up_to < way.last
+        {
+            let (piece, up_to, unreadable) = way.next_piece();
+            let before = (way.up_to, way.bodies, way.unreadable);
+            way.up_to = up_to;
+            way.bodies += i64::try_from(piece.len()).unwrap_or(i64::MAX);
+            way.unreadable += unreadable;
+            let newest = self.newest;
+            let put = self.database.transact(|transaction| {
+                way.note(transaction, aside)?;
+                piece.iter().try_fold(newest, |newest, body| {
+                    let counted = newest.and(body.samples, &body.bytes);
+                    let number = insert(transaction, body.at, counted, body.samples, &body.bytes)?;
+                    Ok(Counted { number, ..counted })
+                })
+            });
+            match put {
+                Ok(newest) => self.newest = newest,
+                Err(error) => {
+                    (way.up_to, way.bodies, way.unreadable) = before;
+                    return Err(error);
+                }
             }
-            Ok(newest)
-        })?;
-        Ok(())
+            if way.up_to < way.last {
+                return Ok(Some(TakenOver::Piece));
+            }
+        }
+        let count = |number: fn(&Way) -> i64| way.as_ref().map_or(0, |way| number(way).unsigned_abs());
+        let (bodies, unreadable) = (count(|way| way.bodies), count(|way| way.unreadable));
+        let aside = aside.clone();
+        self.spoiled.pop_front();
+        let aside = self.done_with(&aside);
+        Ok(Some(TakenOver::Whole(Recovered {
+            aside,
+            bodies,
+            unreadable,
+        })))
     }
+
+    /// Marks a file as gone through, by its name, and removes those that were long ago; returns where it is now.
+    fn done_with(&mut self, aside: &Path) -> PathBuf {
+        let done = aside.with_file_name(name(aside).replacen(SPOILED, TAKEN_OVER, 1));
+        if let Err(error) = rename(aside, &done) {
+            tracing::warn!(%error, aside = %aside.display(), "a spoiled outbox was taken over, and cannot be renamed");
+            // Its row stays, and the next start finds that nothing is left to do.
+            return aside.to_owned();
+        }
+        let forgotten = self.database.run(|connection| {
+            connection.execute("DELETE FROM taken_over WHERE file = ?1", params![name(aside)])
+        });
+        if let Err(error) = forgotten {
+            tracing::debug!(%error, "the row of an outbox that was taken over stays");
+        }
+        let mut old = files(&self.path, TAKEN_OVER);
+        old.truncate(old.len().saturating_sub(KEPT_FILES));
+        for file in old {
+            tracing::info!(file = %file.display(), "an outbox that was spoiled and taken over long ago is removed");
+            for file in [beside(&file, "-wal"), beside(&file, "-shm"), file] {
+                // It may not be there; what stays is tried again with the next.
+                let _ = std::fs::remove_file(file);
+            }
+        }
+        done
+    }
+}
+
+/// Where a gateway was killed while it moved a spoiled file, its write-ahead log may still have the old name: an SQLite file that is
+/// begun anew would remove it.
+pub(super) fn finish_moving(path: &Path) -> std::io::Result<()> {
+    let log = beside(path, "-wal");
+    if path.exists() || !log.exists() {
+        return Ok(());
+    }
+    match files(path, SPOILED).pop() {
+        Some(aside) if !beside(&aside, "-wal").exists() => std::fs::rename(log, beside(&aside, "-wal")),
+        _ => Ok(()),
+    }
+}
+
+/// The files beside an outbox that are called so, oldest first.
+fn files(path: &Path, what: &str) -> Vec<PathBuf> {
+    let begins = format!(
+        "{}.{what}",
+        path.file_stem().unwrap_or_default().to_string_lossy()
+    );
+    let seconds = |file: &PathBuf| {
+        let name = name(file);
+        let number = name.strip_prefix(&begins)?.strip_suffix(".db")?;
+        number.parse::<i64>().ok()
+    };
+    let Some(Ok(folder)) = path.parent().map(std::fs::read_dir) else {
+        return Vec::new();
+    };
+    let mut files: Vec<(i64, PathBuf)> = folder
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter_map(|file| Some((seconds(&file)?, file)))
+        .collect();
+    files.sort();
+    files.into_iter().map(|(_, file)| file).collect()
+}
+
+fn name(file: &Path) -> String {
+    file.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn open(folder: &Path, destinations: &[&str]) -> (OutboxWriter, Option<Recovered>) {
+fn open(folder: &Path, destinations: &[&str]) -> (OutboxWriter, Option<PathBuf>) {
     let destinations: Vec<String> = destinations.iter().map(|name| (*name).to_owned()).collect();
     OutboxWriter::open(folder, &destinations, Timestamp::UNIX_EPOCH).unwrap()
 }
@@ -115,50 +115,6 @@ fn at_its_bounds_the_oldest_are_dropped_and_counted() {
             .unwrap(),
         72 * 3
     );
-}
-
-#[test]
-fn a_spoiled_file_is_moved_aside_and_what_can_be_read_is_still_delivered() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut writer, _) = open(folder.path(), &["influx"]);
-    for number in 0..200_u8 {
-        put(&mut writer, &[number; 2000]);
-    }
-    drop(writer);
-    let path = folder.path().join("outbox.db");
-    let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle..middle + 8192].fill(0xA5);
-    std::fs::write(&path, bytes).unwrap();
-
-    let (mut writer, at_the_start) = open(folder.path(), &["influx"]);
-    let reader = writer.reader().unwrap();
-    let recovered = match at_the_start {
-        Some(recovered) => recovered,
-        None => {
-            assert!(is_spoiled(&reader.after(0, 1000, usize::MAX).unwrap_err()));
-            writer.recover(Timestamp::UNIX_EPOCH).unwrap()
-        }
-    };
-    assert!(recovered.aside.exists());
-    assert!((150..200).contains(&recovered.bodies), "{}", recovered.bodies);
-    let bodies = writer.reader().unwrap().after(0, 1000, usize::MAX).unwrap();
-    assert_eq!(bodies.len() as u64, recovered.bodies);
-    assert!(
-        bodies
-            .iter()
-            .all(|body| body.bytes == [u8::try_from(body.number - 1).unwrap(); 2000])
-    );
-    assert_eq!(put(&mut writer, b"on"), 201);
-}
-
-#[test]
-fn what_is_no_database_at_all_is_moved_aside_too() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("outbox.db"), [0xA5; 5000]).unwrap();
-    let (mut writer, recovered) = open(folder.path(), &["influx"]);
-    assert_eq!(recovered.unwrap().bodies, 0);
-    put(&mut writer, b"one");
 }
 
 #[test]

@@ -160,7 +160,7 @@ impl Delivery {
                     }
                 }
             }
-            self.open_again();
+            self.open_again().await;
         }
     }
 
@@ -387,14 +387,24 @@ impl Delivery {
         } else {
             tokio::time::sleep(READ_AGAIN).await;
         }
-        self.open_again();
+        self.open_again().await;
     }
 
-    fn open_again(&self) {
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = reader.reopen() {
-            warn!(%error, "the outbox cannot be opened again yet");
+    /// Opens the outbox's present file, however long that takes: the numbers of one that was moved aside mean nothing in the new one.
+    async fn open_again(&self) {
+        let mut is_told = false;
+        while let Err(error) = self.reopened() {
+            if !is_told {
+                warn!(%error, destination = %self.destination, "the outbox cannot be opened again yet");
+                is_told = true;
+            }
+            tokio::time::sleep(READ_AGAIN).await;
         }
+    }
+
+    fn reopened(&self) -> Result<(), StoreError> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        reader.reopen()
     }
 
     /// What can be read while a request is under way, if there is more and it is not read yet.
