@@ -115,6 +115,23 @@ impl Database {
         work(&self.connection).map_err(|source| sqlite(&self.path, source))
     }
 
+    /// Reads several times as the file was at one moment, whatever its writer does meanwhile; a look inside a look is part of it.
+    pub(super) fn at_one_moment<T, E: From<StoreError>>(
+        &self,
+        look: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        if !self.connection.is_autocommit() {
+            return look();
+        }
+        self.run(|connection| connection.execute_batch("BEGIN"))?;
+        let seen = look();
+        // SQLite may have ended it already, where the look failed.
+        if !self.connection.is_autocommit() {
+            self.run(|connection| connection.execute_batch("COMMIT"))?;
+        }
+        seen
+    }
+
     /// Does something in one transaction, which is undone when it fails.
     pub(super) fn transact<T>(
         &mut self,
@@ -241,5 +258,33 @@ mod tests {
         assert_eq!(nanoseconds(Timestamp::MIN), i64::MIN);
         assert_eq!(nanoseconds(Timestamp::MAX), i64::MAX);
         assert_eq!(nanoseconds(Timestamp::UNIX_EPOCH), 0);
+    }
+
+    #[test]
+    fn a_look_at_one_moment_sees_nothing_that_is_written_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records.db");
+        let writer = Database::open(&path, Durability::Full, &["CREATE TABLE steps (step TEXT)"]).unwrap();
+        let reader = Database::open_reader(&path).unwrap();
+        let count = || {
+            reader.run(|connection| {
+                connection.query_row("SELECT count(*) FROM steps", [], |row| row.get::<_, i64>(0))
+            })
+        };
+        let seen = reader.at_one_moment(|| {
+            let before = count()?;
+            writer.run(|connection| connection.execute_batch("INSERT INTO steps VALUES ('accepted')"))?;
+            let inner = reader.at_one_moment(count)?;
+            Ok::<_, StoreError>((before, inner, count()?))
+        });
+        assert_eq!(seen.unwrap(), (0, 0, 0));
+        assert_eq!(count().unwrap(), 1, "it is over");
+        let failed = reader.at_one_moment(|| Err::<(), _>(reader.unreadable("a step", "torn")));
+        assert!(failed.is_err());
+        assert_eq!(
+            reader.at_one_moment(count).unwrap(),
+            1,
+            "a failed look is over, too"
+        );
     }
 }

@@ -101,13 +101,8 @@ impl RecordsReader {
     /// # Errors
     /// The first record at which it is broken, or that the file cannot be read.
     pub fn verify_journal(&self, wanted: Option<Hash>) -> Result<Verified, VerifyError> {
-        // One read transaction: what a running gateway writes meanwhile is not half seen.
-        self.database
-            .run(|connection| connection.execute_batch("BEGIN"))?;
-        let verified = self.follow(wanted);
-        self.database
-            .run(|connection| connection.execute_batch("COMMIT"))?;
-        verified
+        // What a running gateway writes meanwhile is not half seen.
+        self.database.at_one_moment(|| self.follow(wanted))
     }
 
     fn follow(&self, wanted: Option<Hash>) -> Result<Verified, VerifyError> {

@@ -151,18 +151,20 @@ impl RecordsReader {
     pub fn tickets_between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Ticket>, StoreError> {
         // The index has the opening as text, whose order is that of time but for fractions of one second: a second more is asked for.
         let after = to.saturating_add(SignedDuration::from_secs(1)).unwrap_or(to);
-        let tickets: Vec<Ticket> = read_bodies(
-            &self.database,
-            "SELECT body FROM tickets INDEXED BY tickets_by_opening
-             WHERE json_extract(body, '$.opened_at') < ?1 AND (ended_at IS NULL OR ended_at >= ?2) ORDER BY number",
-            "a ticket",
-            params![after.to_string(), nanoseconds(from)],
-        )?;
-        tickets
-            .into_iter()
-            .filter(|ticket| ticket.opened_at < to)
-            .map(|ticket| with_its_steps(&self.database, ticket))
-            .collect()
+        self.database.at_one_moment(|| {
+            let tickets: Vec<Ticket> = read_bodies(
+                &self.database,
+                "SELECT body FROM tickets INDEXED BY tickets_by_opening
+                 WHERE json_extract(body, '$.opened_at') < ?1 AND (ended_at IS NULL OR ended_at >= ?2) ORDER BY number",
+                "a ticket",
+                params![after.to_string(), nanoseconds(from)],
+            )?;
+            tickets
+                .into_iter()
+                .filter(|ticket| ticket.opened_at < to)
+                .map(|ticket| with_its_steps(&self.database, ticket))
+                .collect()
+        })
     }
 }
 
@@ -172,16 +174,18 @@ impl RecordsReader {
     /// # Errors
     /// The file cannot be read.
     pub fn tickets_of_device(&self, device: &str, limit: usize) -> Result<Vec<Ticket>, StoreError> {
-        let tickets: Vec<Ticket> = read_bodies(
-            &self.database,
-            "SELECT body FROM tickets WHERE device = ?1 ORDER BY number DESC LIMIT ?2",
-            "a ticket",
-            params![device, i64::try_from(limit).unwrap_or(i64::MAX)],
-        )?;
-        tickets
-            .into_iter()
-            .map(|ticket| with_its_steps(&self.database, ticket))
-            .collect()
+        self.database.at_one_moment(|| {
+            let tickets: Vec<Ticket> = read_bodies(
+                &self.database,
+                "SELECT body FROM tickets WHERE device = ?1 ORDER BY number DESC LIMIT ?2",
+                "a ticket",
+                params![device, i64::try_from(limit).unwrap_or(i64::MAX)],
+            )?;
+            tickets
+                .into_iter()
+                .map(|ticket| with_its_steps(&self.database, ticket))
+                .collect()
+        })
     }
 
     /// What a device's conditions were, as far back as they are kept.

@@ -18,13 +18,16 @@ impl RecordsReader {
             .and_then(|before| i64::try_from(before).ok())
             .unwrap_or(i64::MAX);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let tickets: Vec<Ticket> = read_bodies(
-            &self.database,
-            "SELECT body FROM tickets WHERE number < ?1 ORDER BY number DESC LIMIT ?2",
-            "a ticket",
-            params![before, limit],
-        )?;
-        self.with_their_steps(tickets)
+        // A step that is written between the two queries would stand on a ticket that has not taken it yet.
+        self.database.at_one_moment(|| {
+            let tickets: Vec<Ticket> = read_bodies(
+                &self.database,
+                "SELECT body FROM tickets WHERE number < ?1 ORDER BY number DESC LIMIT ?2",
+                "a ticket",
+                params![before, limit],
+            )?;
+            self.with_their_steps(tickets)
+        })
     }
 
     /// Tickets whose numbers follow each other downwards, with their steps: one query for all, since a list of a thousand would
@@ -58,17 +61,19 @@ impl RecordsReader {
     /// # Errors
     /// The file cannot be read.
     pub fn ticket(&self, id: &str) -> Result<Option<Ticket>, StoreError> {
-        let found: Vec<Ticket> = read_bodies(
-            &self.database,
-            "SELECT body FROM tickets WHERE id = ?1",
-            "a ticket",
-            params![id],
-        )?;
-        found
-            .into_iter()
-            .next()
-            .map(|ticket| with_its_steps(&self.database, ticket))
-            .transpose()
+        self.database.at_one_moment(|| {
+            let found: Vec<Ticket> = read_bodies(
+                &self.database,
+                "SELECT body FROM tickets WHERE id = ?1",
+                "a ticket",
+                params![id],
+            )?;
+            found
+                .into_iter()
+                .next()
+                .map(|ticket| with_its_steps(&self.database, ticket))
+                .transpose()
+        })
     }
 
     /// The newest ticket of each plan of recurring work, by the plan's id.
