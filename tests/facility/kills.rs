@@ -1,15 +1,26 @@
-//! The gateway is killed at any moment: every fault still has exactly one ticket, and nothing counted is lost.
+//! The gateway is killed at any moment, under load: every fault still has exactly one ticket, nothing counted is lost, and what people
+//! did is there exactly once if they were told so, and never twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tests::{Dice, Gateway, Influx, Scene, Simulator, Stored, Webhook, so, until_ok};
+use serde_json::Value;
+use tests::{
+    Action, Dice, Gateway, Influx, Outcome, People, Scene, Simulator, Stored, Tally, Webhook, judge, so,
+    until_ok, verify_journal,
+};
 
 /// The rule's on-delay: from a fault's injection to its ticket.
-const DELAY: Duration = Duration::from_secs(2);
+const DELAY: Duration = Duration::from_secs(1);
 const CATCH_UP: Duration = Duration::from_secs(60);
+const PEOPLE: [&str; 2] = ["Wang", "Li"];
+/// What people rest between two actions: so short that about half of the kills cut one off, and so long that two hundred lives' work can be
+/// looked through again and again.
+const LONGEST_REST: Duration = Duration::from_millis(40);
+/// More than are opened in one life.
+const NEWEST: usize = 60;
 
 /// By device, when its ticket was opened and under which id, as it was first seen.
 type Opened = BTreeMap<String, (String, String)>;
@@ -19,10 +30,12 @@ struct Life {
     from: Timestamp,
     to: Timestamp,
     taken: BTreeMap<String, f64>,
+    /// When it was killed.
+    killed_at: Instant,
 }
 
 #[test]
-fn a_killed_gateway_loses_no_counted_sample_and_opens_each_ticket_once() {
+fn a_killed_gateway_loses_nothing_counted_or_confirmed_and_doubles_nothing() {
     let kills = std::env::var("KILLS")
         .ok()
         .and_then(|kills| kills.parse().ok())
@@ -38,6 +51,7 @@ fn a_killed_gateway_loses_no_counted_sample_and_opens_each_ticket_once() {
     let mut opened = Opened::new();
     let mut from = Timestamp::now();
     let mut gateway = scene.run();
+    let mut people = People::start(gateway.url(), &PEOPLE, Duration::ZERO..=LONGEST_REST, &mut dice);
     for (kill, device) in devices.iter().enumerate() {
         // The database is away for the middle third, so that what was taken lies on the gateway's own disk.
         if kill == kills / 3 {
@@ -49,29 +63,45 @@ fn a_killed_gateway_loses_no_counted_sample_and_opens_each_ticket_once() {
         let moment = moment(&mut dice, kill);
         println!("kill {kill}: {moment:?} after the fault of {device}");
         inject_and_wait(&simulator, device, moment);
-        same_as_before(&gateway, &mut opened);
+        same_as_before(&gateway.newest_tickets(NEWEST), &mut opened);
         before_the_ticket += usize::from(!opened.contains_key(device));
+        let head = gateway.journal_head();
         let taken = taken(&gateway, &devices);
         let to = Timestamp::now();
         gateway.kill();
-        lives.push(Life { from, to, taken });
+        lives.push(Life {
+            from,
+            to,
+            taken,
+            killed_at: Instant::now(),
+        });
+        // The dead one's journal holds as it lies there, and has all that it had shortly before.
+        verify_journal(&scene.data(), Some(&head)).expect("a journal that holds");
         from = Timestamp::now();
         gateway = scene.run();
-        one_ticket_each(&gateway, &devices[..=kill]);
-        same_as_before(&gateway, &mut opened);
+        wait_for_ticket(&gateway, device);
+        all_is_there(&gateway, &people, &devices[..=kill], &mut opened);
     }
     assert!(
         before_the_ticket * 2 >= kills,
         "only {before_the_ticket} of {kills} kills came before the ticket"
     );
     sleep(DELAY * 2);
-    one_ticket_each(&gateway, &devices);
-    same_as_before(&gateway, &mut opened);
-    each_opening_has_its_own_key(&webhook, kills);
+    people.stop();
+    let tally = all_is_there(&gateway, &people, &devices, &mut opened);
+    let proven = verify_journal(&scene.data(), Some(&gateway.journal_head())).expect("a journal that holds");
+    each_opening_has_its_own_key(&webhook, &gateway.tickets());
     until_ok("every counted sample to be in the database", CATCH_UP, || {
         nothing_is_missing(&lives, &influx.stored())
     });
     gateway.stop();
+    let cut = cut_off(&people.actions(), &lives);
+    println!(
+        "{kills} kills, {before_the_ticket} before the fault's ticket, {cut} while an action was under way; {tally:?}; \
+         the journal verified after each, and at the end: {proven}"
+    );
+    assert_eq!(tally.refused, 0, "{:?}", refused(&people.actions()));
+    assert!(cut * 4 >= kills, "only {cut} of {kills} kills cut an action off");
 }
 
 /// Every other kill lies anywhere between a fault and its ticket, the rest around the moment at which the ticket is
@@ -92,7 +122,7 @@ fn write_site(scene: &Scene, webhook: &Webhook, influx: &Influx, kills: usize) -
     let mut site = scene.draft();
     site.webhook(webhook.url())
         .table("influxdb", &influx.table())
-        .leak_rule("2s");
+        .leak_rule("1s");
     for connection in ["east", "west"] {
         site.connection(connection, &scene.modbus_url(), "500ms", "2s");
     }
@@ -121,59 +151,87 @@ fn taken(gateway: &Gateway, devices: &[String]) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// Waits until each of the faulty devices has a ticket, and checks that none has two and no other has one.
+/// Waits until a faulty device has its ticket.
 #[track_caller]
-fn one_ticket_each(gateway: &Gateway, faulty: &[String]) {
-    let wanted: Vec<_> = faulty
-        .iter()
-        .map(String::as_str)
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
-    until_ok("one ticket for each fault", Duration::from_secs(20), || {
-        let tickets = gateway.tickets();
-        let mut devices: Vec<_> = tickets
-            .iter()
-            .filter_map(|ticket| ticket["device"].as_str())
-            .collect();
-        devices.sort_unstable();
-        so(devices == wanted, || {
-            format!("tickets of {devices:?}, faults of {wanted:?}")
-        })
+fn wait_for_ticket(gateway: &Gateway, device: &str) {
+    until_ok("the fault's ticket", Duration::from_secs(20), || {
+        let tickets = gateway.newest_tickets(NEWEST);
+        let is_there = tickets.iter().any(|ticket| ticket["device"] == device);
+        so(is_there, || format!("no ticket of {device}"))
     });
 }
 
-/// Checks that no ticket that was ever seen has been opened anew since, and keeps those that are new.
+/// Checks that each faulty device has one ticket, which was not opened anew, and no other has one; and all that people did.
 #[track_caller]
-fn same_as_before(gateway: &Gateway, opened: &mut Opened) {
-    for ticket in gateway.tickets() {
+fn all_is_there(gateway: &Gateway, people: &People, faulty: &[String], opened: &mut Opened) -> Tally {
+    let actions = people.actions();
+    let tickets = gateway.tickets();
+    let tally = judge(&actions, &tickets).unwrap_or_else(|why| panic!("{why}"));
+    let mut devices: Vec<_> = tickets
+        .iter()
+        .filter_map(|ticket| ticket["device"].as_str())
+        .collect();
+    devices.sort_unstable();
+    let wanted: BTreeSet<_> = faulty.iter().map(String::as_str).collect();
+    assert_eq!(devices, Vec::from_iter(wanted), "one ticket for each fault");
+    same_as_before(&tickets, opened);
+    tally
+}
+
+/// Checks that no ticket of a device that was ever seen has been opened anew since, and keeps those that are new.
+#[track_caller]
+fn same_as_before(tickets: &[Value], opened: &mut Opened) {
+    for ticket in tickets {
+        let Some(device) = ticket["device"].as_str() else {
+            continue;
+        };
         let text = |field: &str| {
-            ticket[field]
-                .as_str()
-                .unwrap_or_else(|| panic!("no {field}: {ticket:#}"))
+            let text = ticket[field].as_str();
+            text.unwrap_or_else(|| panic!("no {field}: {ticket:#}"))
                 .to_owned()
         };
         let now = (text("opened_at"), text("id"));
-        let before = opened.entry(text("device")).or_insert_with(|| now.clone());
+        let before = opened.entry(device.to_owned()).or_insert_with(|| now.clone());
         assert_eq!(*before, now, "{ticket:#}");
     }
 }
 
 /// An alert may be sent again after a kill, but then it is the same one.
 #[track_caller]
-fn each_opening_has_its_own_key(webhook: &Webhook, kills: usize) {
+fn each_opening_has_its_own_key(webhook: &Webhook, tickets: &[Value]) {
     until_ok("an alert for each ticket", Duration::from_secs(30), || {
         let opened = webhook.alerts_of("ticket.opened");
         let keys: BTreeSet<_> = opened.iter().map(|alert| alert["key"].to_string()).collect();
-        let tickets: BTreeSet<_> = opened
+        let told: BTreeSet<_> = opened
             .iter()
             .map(|alert| alert["ticket"]["id"].to_string())
             .collect();
-        let one_each = keys.len() == kills && tickets.len() == kills;
+        let one_each = keys.len() == tickets.len() && told.len() == tickets.len();
         so(one_each, || {
-            format!("{} keys for {} tickets", keys.len(), tickets.len())
+            format!(
+                "{} keys for {} of {} tickets",
+                keys.len(),
+                told.len(),
+                tickets.len()
+            )
         })
     });
+}
+
+/// How many of the kills came while somebody waited for an answer, and never got it.
+fn cut_off(actions: &[Action], lives: &[Life]) -> usize {
+    let unanswered = actions
+        .iter()
+        .filter(|action| action.outcome == Outcome::Unanswered);
+    // Each belongs to the first kill after it was begun.
+    let cut = unanswered.map(|action| lives.partition_point(|life| life.killed_at < action.begun));
+    BTreeSet::from_iter(cut.filter(|kill| *kill < lives.len())).len()
+}
+
+fn refused(actions: &[Action]) -> Option<&Action> {
+    actions
+        .iter()
+        .find(|action| matches!(action.outcome, Outcome::Refused(_)))
 }
 
 fn nothing_is_missing(lives: &[Life], stored: &Stored) -> Result<(), String> {

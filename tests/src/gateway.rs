@@ -61,6 +61,19 @@ pub fn run_command(arguments: &[&str]) -> Finished {
     )
 }
 
+/// Proves a data folder's journal, of a running gateway or a dead one, and that a head which was kept is still in it; says what
+/// was proven, or why not.
+pub fn verify_journal(data: &Path, head: Option<&str>) -> Result<String, String> {
+    let data = data.display().to_string();
+    let mut arguments = vec!["journal", "verify", "--data", &data];
+    arguments.extend(head.iter().flat_map(|head| ["--head", head]));
+    let finished = run_command(&arguments);
+    match finished.code {
+        Some(0) => Ok(finished.stdout.trim_end().to_owned()),
+        _ => Err(format!("the journal does not hold: {finished:?}")),
+    }
+}
+
 /// A running gateway.
 #[derive(Debug)]
 pub struct Gateway {
@@ -141,10 +154,36 @@ impl Gateway {
         self.items("/api/v1/alarms")
     }
 
-    /// Every ticket.
+    /// Every ticket, the newest first.
     #[track_caller]
     pub fn tickets(&self) -> Vec<Value> {
-        self.items("/api/v1/tickets")
+        let mut tickets = Vec::new();
+        let mut path = "/api/v1/tickets".to_owned();
+        loop {
+            let mut part = self.get(&path);
+            let Some(items) = part["items"].as_array_mut() else {
+                panic!("no items: {part:#}")
+            };
+            tickets.append(items);
+            match part["next"].as_str() {
+                Some(next) => path = format!("/api/v1/tickets?after={next}"),
+                None => return tickets,
+            }
+        }
+    }
+
+    /// The newest so many tickets.
+    #[track_caller]
+    pub fn newest_tickets(&self, count: usize) -> Vec<Value> {
+        self.items(&format!("/api/v1/tickets?limit={count}"))
+    }
+
+    /// Where its journal ends.
+    #[track_caller]
+    pub fn journal_head(&self) -> String {
+        let gateway = self.get("/api/v1/gateway");
+        let head = gateway["journal"]["head"].as_str();
+        head.unwrap_or_else(|| panic!("no head: {gateway:#}")).to_owned()
     }
 
     /// The tickets of one device.

@@ -42,7 +42,12 @@ pub fn get(url: &str) -> std::io::Result<Answer> {
 
 /// POSTs JSON to a URL.
 pub fn post(url: &str, body: &Value) -> std::io::Result<Answer> {
-    request("POST", url, Some(&body.to_string()))
+    request("POST", url, Some(("application/json", &body.to_string())))
+}
+
+/// POSTs a text as a file to a URL.
+pub fn upload(url: &str, text: &str) -> std::io::Result<Answer> {
+    request("POST", url, Some(("application/octet-stream", text)))
 }
 
 /// DELETEs a URL.
@@ -50,7 +55,8 @@ pub fn delete(url: &str) -> std::io::Result<Answer> {
     request("DELETE", url, None)
 }
 
-fn request(method: &str, url: &str, body: Option<&str>) -> std::io::Result<Answer> {
+/// A body is its media type and its text.
+fn request(method: &str, url: &str, body: Option<(&str, &str)>) -> std::io::Result<Answer> {
     let mut reader = BufReader::new(send(method, url, body, "close")?);
     let (status, head) = read_head(&mut reader)?;
     let mut body = Vec::new();
@@ -71,15 +77,15 @@ fn request(method: &str, url: &str, body: Option<&str>) -> std::io::Result<Answe
     })
 }
 
-fn send(method: &str, url: &str, body: Option<&str>, connection: &str) -> std::io::Result<TcpStream> {
+fn send(method: &str, url: &str, body: Option<(&str, &str)>, connection: &str) -> std::io::Result<TcpStream> {
     let rest = url.strip_prefix("http://").expect("an http:// URL");
     let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut text = format!("{method} /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: {connection}\r\n");
-    if let Some(body) = body {
+    if let Some((kind, body)) = body {
         text += &format!(
-            "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
     } else {

@@ -2,13 +2,14 @@
 //!
 //! [`plan`] says what happens when, [`World`] lets it happen, and [`judge`] says afterwards whether a promise was broken. What it
 //! judges by comes from outside the gateway: a [`Session`] overhears what the gateway acknowledges, [`counting`] devices give
-//! each answer a number, a [`Publisher`] each message, [`scrapes`] keep what the gateway said that it had taken, and [`people`]
+//! each answer a number, a [`Publisher`] each message, [`scrapes`] keep what the gateway said that it had taken, and [`People`]
 //! what it confirmed to them.
+//!
+//! [`People`]: crate::people::People
 
 mod counting;
 mod judge;
 mod link;
-mod people;
 mod plan;
 mod publisher;
 mod scrapes;

@@ -8,16 +8,17 @@ use serde_json::{Value, json};
 use super::counting::{Counting, PROFILE};
 use super::judge::{Evidence, Figures, judge};
 use super::link::{Link, Mode};
-use super::people::{self, People};
 use super::plan::{Event, Target, What};
 use super::publisher::Publisher;
 use super::scrapes::Scraper;
 use super::session::Session;
+use crate::dice::Dice;
 use crate::disk::SmallDisk;
-use crate::gateway::{Build, Gateway, run_command};
+use crate::gateway::{Build, Gateway, verify_journal};
 use crate::http::{delete, get, post};
 use crate::influx::Influx;
 use crate::mosquitto::Mosquitto;
+use crate::people::{self, People};
 use crate::process::Process;
 use crate::scene::Scene;
 use crate::simulator::Simulator;
@@ -50,6 +51,8 @@ time = "/at"
 const WANT_OF_ROOM: Duration = Duration::from_secs(3);
 /// A service manager starts again what has ended.
 const RESTART: Duration = Duration::from_millis(500);
+/// Between two things that somebody does.
+const REST: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(50);
 /// Until all is delivered, once nothing is in the way: the longest rest after failures, and some work.
 const CATCH_UP: Duration = Duration::from_secs(60);
@@ -149,7 +152,7 @@ impl World {
         gateway.wait_until_good(COUNTERS[0].0);
         let publisher = Publisher::start(&mosquitto.address(), &METERS, &session);
         gateway.wait_until_good(METERS[0]);
-        let people = People::start(gateway.url());
+        let people = People::start(gateway.url(), &["Wang"], REST..=REST, &mut Dice::of(0));
         Self {
             begun: Instant::now(),
             gateway,
@@ -249,7 +252,7 @@ impl World {
             },
         )?;
         figures.tickets = tickets.len();
-        figures.confirmed = people::judge(&self.people.actions(), &tickets)?;
+        figures.confirmed = people::judge(&self.people.actions(), &tickets)?.confirmed;
         self.gateway.stop();
         self.verify_journal()?;
         println!(
@@ -420,13 +423,8 @@ impl World {
     }
 
     fn verify_journal(&mut self) -> Result<(), String> {
-        let data = self.scene.data();
-        let finished = run_command(&["journal", "verify", "--data", &data.display().to_string()]);
         self.journal_checks += 1;
-        match finished.code {
-            Some(0) => Ok(()),
-            _ => Err(format!("the journal does not hold: {finished:?}")),
-        }
+        verify_journal(&self.scene.data(), None).map(|_| ())
     }
 
     fn wait_until_all_run(&mut self) -> Result<(), String> {

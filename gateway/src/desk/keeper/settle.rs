@@ -173,7 +173,7 @@ impl Keeper {
     pub(super) fn write(&mut self, change: &Change) -> Result<(), StoreError> {
         let must_be_written = change.must_be_written();
         if must_be_written || !change.spans.is_empty() {
-            match self.desk.records.commit(change) {
+            match self.commit(change) {
                 Ok(()) if self.failing => {
                     self.failing = false;
                     gauge!("facility_records_refused").set(0.0);
@@ -195,6 +195,25 @@ impl Keeper {
         }
         self.show(change);
         Ok(())
+    }
+
+    fn commit(&mut self, change: &Change) -> Result<(), StoreError> {
+        #[cfg(feature = "planted-faults")]
+        if crate::planted::Fault::ConfirmedBeforeCommit.is_planted() {
+            return self.commit_the_one_before(change);
+        }
+        self.desk.records.commit(change)
+    }
+
+    /// The planted fault: a change is on disk only when the next one comes.
+    #[cfg(feature = "planted-faults")]
+    fn commit_the_one_before(&mut self, change: &Change) -> Result<(), StoreError> {
+        static HELD: std::sync::Mutex<Option<Change>> = std::sync::Mutex::new(None);
+        let before = HELD
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(change.clone());
+        before.map_or(Ok(()), |before| self.desk.records.commit(&before))
     }
 
     /// Lets a written change be seen.
