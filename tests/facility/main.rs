@@ -11,6 +11,7 @@ mod fire_main;
 mod floors;
 mod foreign;
 mod full_disk;
+mod influx_answers;
 mod kills;
 mod overdue;
 mod planted;

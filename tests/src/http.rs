@@ -205,6 +205,31 @@ fn parse_event(text: &str) -> Option<(String, Value)> {
     Some((field("event"), data))
 }
 
+/// One request's head, in lower case, and its body, for a server of a test's own; none once the sender has closed, or sent something
+/// else than a POST with its length.
+pub(crate) fn read_request(reader: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
+    let mut length = 0;
+    let mut head = String::new();
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if line == "\r\n" {
+            break;
+        }
+        let line = line.to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        head += &line;
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((head, body))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

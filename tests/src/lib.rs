@@ -3,6 +3,7 @@
 //! Nothing here knows the other crates. Every port is free, every folder temporary, every wait has a deadline,
 //! and every process ends with the test that started it, telling the end of its log if the test failed.
 
+mod answers;
 mod chaos;
 mod compare;
 mod demo;
@@ -28,6 +29,7 @@ mod wait;
 mod webhook;
 mod zoo;
 
+pub use answers::{Answers, Written};
 pub use chaos::{Event, Figures, Target, What, World, plan};
 pub use compare::{Difference, Keeping, Leeway, Stored, StoredValue, all_are_stored, compare};
 pub use demo::Demo;

@@ -1,6 +1,6 @@
 //! A webhook receiver that records what it is told, and refuses when a test says so.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::http::read_request;
 use crate::wait::until_ok;
 
 /// A receiver on a port of its own.
@@ -82,7 +83,7 @@ impl Webhook {
             return;
         };
         let mut reader = BufReader::new(stream);
-        while let Some(body) = read_request(&mut reader) {
+        while let Some((_, body)) = read_request(&mut reader) {
             let refuse = self
                 .refusals
                 .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
@@ -104,25 +105,4 @@ impl Webhook {
             }
         }
     }
-}
-
-/// One request's body; none once the sender has closed, or sent something else than a POST with its length.
-fn read_request(reader: &mut impl BufRead) -> Option<Vec<u8>> {
-    let mut length = 0;
-    let mut line = String::new();
-    loop {
-        line.clear();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if line == "\r\n" {
-            break;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some(body)
 }

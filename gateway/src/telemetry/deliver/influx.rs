@@ -251,12 +251,18 @@ fn is_tls(settings: &InfluxDb) -> bool {
 /// from whatever else may stand at that address, such as a page to log in at.
 fn of_status(status: u16, text: &str, after: Option<Duration>) -> Written {
     let said: String = text.chars().take(SAID_CHARACTERS).collect();
-    let reason = format!("{status} {}", said.trim());
+    // A page of several lines is one in a log.
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let reason = format!("{status} {said}");
     match status {
         204 => Written::Done,
         200..=399 => Written::Denied(format!(
             "{reason}: this is not the answer of a database that has written something (204): correct `url`"
         )),
+        // No line is at fault: with the right organization all of them pass.
+        400 if text.contains("organization not found") => {
+            Written::Denied(format!("{reason}: correct `org`, or create the organization"))
+        }
         400 | 422 => Written::Refused(Refusal {
             reason,
             dropped: dropped(text),

@@ -16,11 +16,18 @@ use crate::test_site::one_fire_main;
 use server::{Answering, Seen, Server};
 
 const TAKEN: &str = include_str!("../answers/204.http");
+const NO_ORGANIZATION: &str = include_str!("../answers/400-organization.http");
+const PARTIAL_UNCOUNTED: &str = include_str!("../answers/400-partial.http");
 const DENIED: &str = include_str!("../answers/401.http");
-const TOO_LARGE: &str = include_str!("../answers/413.http");
+const DENIED_SILENTLY: &str = include_str!("../answers/401-empty.http");
+const NO_BUCKET: &str = include_str!("../answers/404-bucket.http");
+const TOO_LARGE_CLOUD: &str = include_str!("../answers/413-cloud.http");
+const TOO_LARGE: &str = include_str!("../answers/413-oss.http");
 const PARTIAL: &str = include_str!("../answers/422.http");
 const TOO_MANY: &str = include_str!("../answers/429.http");
+const TOO_MANY_SERIES: &str = include_str!("../answers/429-cardinality.http");
 const UNAVAILABLE: &str = include_str!("../answers/503.http");
+const UNAVAILABLE_SERIES: &str = include_str!("../answers/503-cardinality.http");
 
 /// An outbox and a delivery from it, on a folder of their own.
 struct Way {
@@ -195,7 +202,9 @@ async fn with_an_expired_token_telemetry_waits_it_is_told_at_once_and_goes_on_wi
     until("the refusal to be seen", || way.stand().denied).await;
     let error = way.stand().error.unwrap();
     assert!(
-        error.starts_with("401") && error.contains("renew the token"),
+        error.starts_with("401")
+            && error.contains("unauthorized access")
+            && error.contains("renew the token"),
         "{error}"
     );
     assert_eq!(server.seen()[0].authorization.as_deref(), Some("Token 0123"));
@@ -209,22 +218,69 @@ async fn with_an_expired_token_telemetry_waits_it_is_told_at_once_and_goes_on_wi
     assert_eq!(way.aside(), "");
 }
 
+/// What a write becomes at each answer, over http through the crate and over https by ourselves.
+async fn written(answer: &'static str) -> [Written; 2] {
+    let http = Server::start(always(answer)).await;
+    let (_https, over_tls) = v2_over_tls(always(answer)).await;
+    let mut written = Vec::new();
+    for settings in [v2(&http), over_tls] {
+        written.push(
+            Influx::new(&settings)
+                .unwrap()
+                .write(compressed("pump a=1 5\n"))
+                .await,
+        );
+    }
+    written.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn whom_a_server_does_not_know_and_what_it_does_not_have_is_for_people_and_no_line_is_refused_for_it() {
+    for (answer, said) in [
+        (DENIED, "unauthorized access"),
+        (DENIED_SILENTLY, "401"),
+        (NO_BUCKET, "bucket \\\"air_sensor\\\" not found"),
+        (NO_ORGANIZATION, "organization not found"),
+    ] {
+        for written in written(answer).await {
+            let Written::Denied(reason) = written else {
+                panic!("{written:?}")
+            };
+            assert!(reason.contains(said), "{reason}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_busy_and_does_not_say_for_how_long_is_left_alone_longer_each_time() {
+    for answer in [TOO_MANY_SERIES, UNAVAILABLE_SERIES] {
+        for written in written(answer).await {
+            let Written::Later(reason, Again::Busy) = written else {
+                panic!("{written:?}")
+            };
+            assert!(reason.contains("Series cardinality"), "{reason}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_too_large_for_a_server_arrives_in_smaller_pieces_and_nothing_is_set_aside() {
-    let takes_at_most = |bytes: usize| -> Answering {
-        Box::new(move |seen| if seen.bytes > bytes { TOO_LARGE } else { TAKEN }.to_owned())
+    let takes_at_most = |bytes: usize, too_large: &'static str| -> Answering {
+        Box::new(move |seen| if seen.bytes > bytes { too_large } else { TAKEN }.to_owned())
     };
-    let server = Server::start(takes_at_most(400)).await;
-    let mut way = Way::start(&v2(&server), 20).await;
-    // Too large by itself: its lines are parted.
-    way.commit(21..=200).await;
-    let lines: BTreeSet<String> = way.lines_of(1..=200).into_iter().collect();
-    until("everything to arrive", || {
-        server.taken().into_iter().collect::<BTreeSet<_>>() == lines
-    })
-    .await;
-    assert_eq!(server.taken().len(), 200, "each once");
-    assert_eq!(way.aside(), "");
+    for too_large in [TOO_LARGE, TOO_LARGE_CLOUD] {
+        let server = Server::start(takes_at_most(400, too_large)).await;
+        let mut way = Way::start(&v2(&server), 20).await;
+        // Too large by itself: its lines are parted.
+        way.commit(21..=200).await;
+        let lines: BTreeSet<String> = way.lines_of(1..=200).into_iter().collect();
+        until("everything to arrive", || {
+            server.taken().into_iter().collect::<BTreeSet<_>>() == lines
+        })
+        .await;
+        assert_eq!(server.taken().len(), 200, "each once");
+        assert_eq!(way.aside(), "");
+    }
 }
 
 #[tokio::test]
@@ -292,33 +348,41 @@ async fn over_https_a_server_is_believed_only_with_the_sites_own_authority() {
 
 #[tokio::test]
 async fn refused_lines_are_set_aside_with_the_servers_reason_and_all_others_arrive() {
-    let refuses = |seen: &Seen| {
-        let bad = seen
-            .lines
-            .iter()
-            .filter(|line| line.contains("main_pressure=0.05"))
-            .count();
-        let partial = || PARTIAL.replace("dropped=4", &format!("dropped={bad}"));
-        if bad == 0 { TAKEN.to_owned() } else { partial() }
-    };
-    let server = Server::start(Box::new(refuses)).await;
-    let mut way = Way::start(&v2(&server), 10).await;
-    // 50 to 59 are refused: 0.05 and 0.051 to 0.059.
-    way.commit(11..=100).await;
-    way.commit(101..=110).await;
-    let lines = way.lines_of((1..=49).chain(60..=110));
-    until("what was not refused to arrive", || {
-        server.taken().into_iter().collect::<BTreeSet<_>>() == lines.iter().cloned().collect()
-    })
-    .await;
-    until("the bad lines to be set aside", || !way.aside().is_empty()).await;
-    let aside = way.aside();
-    let kept: Vec<&str> = aside.lines().filter(|line| !line.starts_with('#')).collect();
-    assert_eq!(kept, way.lines_of(50..=59));
-    assert!(
-        aside.starts_with("# ") && aside.contains(": 422 ") && aside.contains("field type conflict"),
-        "{aside}"
-    );
+    for (partial, reason) in [
+        (
+            PARTIAL,
+            ": 422 {\"code\":\"unprocessable entity\",\"message\":\"failure writing points",
+        ),
+        (
+            PARTIAL_UNCOUNTED,
+            ": 400 { \"code\": \"invalid\", \"message\": \"partial write error",
+        ),
+    ] {
+        let refuses = move |seen: &Seen| {
+            let bad = seen
+                .lines
+                .iter()
+                .filter(|line| line.contains("main_pressure=0.05"))
+                .count();
+            let partial = || partial.replace("dropped=4", &format!("dropped={bad}"));
+            if bad == 0 { TAKEN.to_owned() } else { partial() }
+        };
+        let server = Server::start(Box::new(refuses)).await;
+        let mut way = Way::start(&v2(&server), 10).await;
+        // 50 to 59 are refused: 0.05 and 0.051 to 0.059.
+        way.commit(11..=100).await;
+        way.commit(101..=110).await;
+        let lines = way.lines_of((1..=49).chain(60..=110));
+        until("what was not refused to arrive", || {
+            server.taken().into_iter().collect::<BTreeSet<_>>() == lines.iter().cloned().collect()
+        })
+        .await;
+        until("the bad lines to be set aside", || !way.aside().is_empty()).await;
+        let aside = way.aside();
+        let kept: Vec<&str> = aside.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(kept, way.lines_of(50..=59));
+        assert!(aside.starts_with("# ") && aside.contains(reason), "{aside}");
+    }
 }
 
 #[tokio::test]

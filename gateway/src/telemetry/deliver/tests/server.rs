@@ -123,14 +123,15 @@ async fn answer(
 
 /// A file of `answers/` as a response; lines that begin with `#` say where it is from.
 fn response(file: &str) -> Response<String> {
-    let mut lines = file.lines().skip_while(|line| line.starts_with('#'));
+    let (head, body) = file.split_once("\n\n").unwrap();
+    let mut lines = head.lines().skip_while(|line| line.starts_with('#'));
     let status = lines.next().unwrap().split(' ').nth(1).unwrap();
     let mut response = Response::builder().status(StatusCode::from_bytes(status.as_bytes()).unwrap());
-    for header in lines.by_ref().take_while(|line| !line.is_empty()) {
+    for header in lines {
         let (name, value) = header.split_once(": ").unwrap();
         response = response.header(name, value);
     }
-    response.body(lines.collect()).unwrap()
+    response.body(body.to_owned()).unwrap()
 }
 
 struct Tls {
