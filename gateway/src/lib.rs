@@ -29,5 +29,7 @@ pub mod store;
 pub mod telemetry;
 #[cfg(test)]
 mod test_site;
+#[cfg(test)]
+mod test_ticket;
 pub mod tickets;
 pub mod view;

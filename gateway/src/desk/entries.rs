@@ -92,8 +92,9 @@ pub(super) fn of_alarm(before: Option<&Alarm>, after: &Alarm, now: Timestamp) ->
 mod tests {
     use super::*;
     use crate::alarms::Phase;
-    use crate::tickets::{Action, Opening, Origin, Said, Told, Witness};
-    use model::{Deadlines, Severity, Text};
+    use crate::test_ticket::{REPORTER, reported, told};
+    use crate::tickets::{Action, Said, Witness};
+    use model::{Severity, Text};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_795_000_000 + seconds).unwrap()
@@ -118,31 +119,6 @@ mod tests {
         }
     }
 
-    fn reported() -> Ticket {
-        let row = Deadlines {
-            id: "elevator".into(),
-            covers: Text::default(),
-            respond: Some(model::Target::Hours(4)),
-            arrive: None,
-            resolve: None,
-            quote: String::new(),
-            class: None,
-        };
-        let opening = Opening {
-            number: 7,
-            year: 2026,
-            device: None,
-            alarm: None,
-            origin: Origin::Person,
-            severity: Severity::High,
-            summary: Text::default(),
-            reporter: Some("Zhang 13800000000".into()),
-            previous: None,
-            by: "Wang".into(),
-        };
-        Ticket::open(opening, &row, at(0))
-    }
-
     #[test]
     fn an_alarm_has_a_record_when_it_shows_another_state_and_only_then() {
         let raised = of_alarm(None, &alarm(), at(10)).unwrap();
@@ -162,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_ticket_has_a_record_for_each_new_step_and_the_last_one_has_its_digest() {
-        let before = reported();
+        let before = reported(at(0));
         let mut after = before.clone();
         for action in [Action::Accept, Action::Arrive] {
             after
@@ -179,19 +155,15 @@ mod tests {
 
     #[test]
     fn who_was_told_on_a_reported_ticket_is_not_in_the_journal_but_its_digest_holds_it() {
-        let before = reported();
+        let before = reported(at(0));
         let told = |whom: &str| {
             let mut ticket = before.clone();
-            let mut said = Said::by("Li");
-            said.told = Some(Told {
-                whom: whom.into(),
-                what: "on the way".into(),
-                at: at(5),
-            });
-            ticket.act(&Action::Comment, &said, Witness::None, at(6)).unwrap();
+            ticket
+                .act(&Action::Comment, &told(whom, at(5)), Witness::None, at(6))
+                .unwrap();
             ticket
         };
-        let entries = of_ticket(Some(&before), &told("Zhang 13800000000"), at(6));
+        let entries = of_ticket(Some(&before), &told(REPORTER), at(6));
         let record = crate::journal::canonical(&entries[0].body);
         assert!(
             record.contains("on the way") && !record.contains("1380000"),

@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use model::{Severity, Site, Standard, Text};
 use proptest::prelude::*;
 
-use super::draft::{Change, Draft, Report, State, Subject, Watch};
+use super::draft::{Change, Draft, Report, Subject, Watch};
+use super::state::State;
 use crate::alarms::{AlarmState, Delays, Level};
 use crate::journal::{Follower, Head, Record};
 use crate::store::{Records, RecordsReader};

@@ -1,8 +1,26 @@
-//! Takes a written change into what is known.
+//! What the desk knows, and how a written change is taken into it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::draft::{Change, State};
+use super::draft::Change;
+use crate::alarms::{Alarm, Conditions};
+use crate::tickets::TicketBook;
+
+/// What is known: every alarm that ever was anything but normal, and the tickets that still matter.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Alarms by id.
+    pub alarms: HashMap<String, Arc<Alarm>>,
+    /// Tickets.
+    pub tickets: TicketBook,
+    /// The day to which each plan's runs have their tickets, or were over when it was new.
+    pub planned: HashMap<String, Date>,
+    /// How the conditions stand that availability is worked out from.
+    pub conditions: Conditions,
+}
 
 impl State {
     /// Takes in a change that has been written.

@@ -1,10 +1,10 @@
 //! Tickets for the report's unit tests.
 
 use jiff::Timestamp;
-use model::{Deadlines, Severity, Site, Target, Text};
+use model::Site;
 
 use super::places::Places;
-use crate::tickets::{Action, GATEWAY, Opening, Origin, Said, Ticket, Witness};
+use crate::tickets::{Action, Said, Ticket, Witness};
 
 /// 2026-11-18 16:00:00 UTC and so many seconds.
 pub fn at(seconds: i64) -> Timestamp {
@@ -23,28 +23,7 @@ pub fn places(site: &Site) -> Places<'_> {
 
 /// A fire-water ticket that a rule opened: half an hour to arrive, half an hour to resolve.
 pub fn opened(number: u64, seconds: i64) -> Ticket {
-    let row = Deadlines {
-        id: "fire-water".into(),
-        covers: Text::default(),
-        respond: None,
-        arrive: Some(Target::Minutes(30)),
-        resolve: Some(Target::Minutes(30)),
-        quote: String::new(),
-        class: None,
-    };
-    let opening = Opening {
-        number,
-        year: 2026,
-        device: Some("fire-main-1".into()),
-        alarm: Some("fire-main-1.low".into()),
-        origin: Origin::Rule,
-        severity: Severity::Critical,
-        summary: Text::new("压力低", "Pressure low"),
-        reporter: None,
-        previous: None,
-        by: GATEWAY.into(),
-    };
-    Ticket::open(opening, &row, at(seconds))
+    crate::test_ticket::opened_by_rule(number, at(seconds))
 }
 
 /// A person does something.

@@ -1,45 +1,21 @@
 //! A ticket's life, step by step: what people and faults do to it.
 
 use jiff::Timestamp;
-use model::{Deadlines, Severity, Target, Text};
 
 use super::WorkCalendar;
 use super::action::Action;
 use super::clock::{ClockKind, ClockState, StoppedBy};
 use super::fault::{ComesBack, Witness};
 use super::refusal::Refusal;
-use super::ticket::{GATEWAY, Opening, Origin, Said, Ticket, TicketState, Told};
+use super::ticket::{Said, Ticket, TicketState, Told};
+use crate::test_ticket::opened_by_rule;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_795_000_000 + seconds).unwrap()
 }
 
-fn row() -> Deadlines {
-    Deadlines {
-        id: "fire-water".into(),
-        covers: Text::default(),
-        respond: None,
-        arrive: Some(Target::Minutes(30)),
-        resolve: Some(Target::Minutes(30)),
-        quote: String::new(),
-        class: None,
-    }
-}
-
 fn opened() -> Ticket {
-    let opening = Opening {
-        number: 7,
-        year: 2026,
-        device: Some("fire-main-1".into()),
-        alarm: Some("fire-main-1.low".into()),
-        origin: Origin::Rule,
-        severity: Severity::Critical,
-        summary: Text::default(),
-        reporter: None,
-        previous: None,
-        by: GATEWAY.into(),
-    };
-    Ticket::open(opening, &row(), at(0))
+    opened_by_rule(7, at(0))
 }
 
 fn act(ticket: &mut Ticket, action: Action, witness: Witness, seconds: i64) -> Result<(), Refusal> {

@@ -71,43 +71,17 @@ impl WebhookView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tickets::Ticket;
+    use crate::test_ticket::{REPORTER, reported, told};
+    use crate::tickets::{Action, Witness};
     use jiff::Timestamp;
-    use model::Text;
 
     #[test]
     fn an_alert_says_nothing_of_who_reported_it_or_was_told() {
-        use crate::tickets::{Action, Opening, Origin, Said, Told, Witness};
         let at: Timestamp = "2026-11-24T06:32:07Z".parse().unwrap();
-        let row = model::Deadlines {
-            id: "elevator".into(),
-            covers: Text::default(),
-            respond: Some(model::Target::Hours(4)),
-            arrive: None,
-            resolve: None,
-            quote: String::new(),
-            class: None,
-        };
-        let opening = Opening {
-            number: 7,
-            year: 2026,
-            device: None,
-            alarm: None,
-            origin: Origin::Person,
-            severity: model::Severity::High,
-            summary: Text::default(),
-            reporter: Some("Zhang 13800000000".into()),
-            previous: None,
-            by: "Wang".into(),
-        };
-        let mut ticket = Ticket::open(opening, &row, at);
-        let mut said = Said::by("Li");
-        said.told = Some(Told {
-            whom: "Zhang 13800000000".into(),
-            what: "on the way".into(),
-            at,
-        });
-        ticket.act(&Action::Accept, &said, Witness::None, at).unwrap();
+        let mut ticket = reported(at);
+        ticket
+            .act(&Action::Accept, &told(REPORTER, at), Witness::None, at)
+            .unwrap();
         let calendar = WorkCalendar::utc_weekends();
         let alert = WebhookView::new(&Notice::opened(&ticket), &calendar);
         let alert = serde_json::to_string(&alert).unwrap();

@@ -2,9 +2,10 @@
 
 use super::*;
 use jiff::SignedDuration;
-use model::Target;
+use model::{Deadlines, Severity, Target, Text};
 
-use crate::tickets::TicketState;
+use crate::alarms::{AlarmState, Delays, Level};
+use crate::tickets::{ClockKind, TicketState};
 
 /// A facility with one rule on one device, driven by plain values.
 struct Facility {

@@ -20,9 +20,10 @@ use tokio::sync::{Notify, broadcast};
 use tracing::{info, warn};
 
 use super::commanded::Commands;
-use super::draft::{Change, State, Subject, Watch};
+use super::draft::{Change, Subject, Watch};
 use super::handle::{Changed, DeskHandle, Heard};
 use super::own::{OwnLevel, OwnRule};
+use super::state::State;
 use crate::alarms::Alarm;
 use crate::live::Live;
 use crate::recall::recall;

@@ -18,56 +18,37 @@ use crate::desk::draft::{Change, Draft, Subject};
 use crate::desk::handle::Changed;
 use crate::store::StoreError;
 
+/// What alarms about the gateway itself are about.
+const OF_THE_GATEWAY: Subject = Subject {
+    device: None,
+    class: None,
+};
+
 impl Keeper {
     /// Works out what follows from the levels and from time, and writes it. What cannot be written is worked out again later.
     pub(super) fn settle(&mut self, now: Timestamp) {
         let started = Instant::now();
         self.broken_rules();
-        let standard = &self.desk.site.standard;
-        let mut draft =
-            Draft::new(&self.state, standard, &self.desk.calendar).for_those_on_duty(&self.desk.site);
+        let mut draft = Draft::new(&self.state, &self.desk.site.standard, &self.desk.calendar)
+            .for_those_on_duty(&self.desk.site);
+        let rules = &self.desk.rules;
         for (key, judgement) in &self.unwritten {
-            let Some(rule) = self.desk.rules.get(key.0) else {
-                continue;
-            };
-            let (Some((_, watch)), Some(subject)) = (self.watches.get(&rule.id), self.subjects.get(&key.1))
-            else {
-                continue;
-            };
-            let judge = &mut self.judge;
-            draft.level(watch, subject, level(&judgement.verdict), judgement.at, || {
-                judge.summary(key.0, key.1)
-            });
+            let rule = rules.get(key.0);
+            let watch = rule.and_then(|rule| self.watches.get(&rule.id));
+            if let (Some((_, watch)), Some(subject)) = (watch, self.subjects.get(&key.1)) {
+                let judge = &mut self.judge;
+                draft.level(watch, subject, level(&judgement.verdict), judgement.at, || {
+                    judge.summary(key.0, key.1)
+                });
+            }
         }
         for (rule, (devices, reason)) in &self.broken {
-            let Some(rule) = self.desk.rules.get(*rule) else {
-                continue;
-            };
-            let (watch, subject) = (
-                rule_broken(&rule.id),
-                Subject {
-                    device: None,
-                    class: None,
-                },
-            );
-            let level = if devices.is_empty() {
-                Level::Clear
-            } else {
-                Level::Holds
-            };
-            draft.level(&watch, &subject, level, now, || {
-                Text::new(
-                    format!("规则 {} 运行出错：{reason}", rule.id),
-                    format!("Rule {} fails: {reason}", rule.id),
-                )
-            });
+            if let Some(rule) = rules.get(*rule) {
+                fails(&mut draft, &rule.id, !devices.is_empty(), reason, now);
+            }
         }
         for own in self.own.values() {
-            let subject = Subject {
-                device: None,
-                class: None,
-            };
-            draft.level(&own.rule.watch(), &subject, own.level, now, || {
+            draft.level(&own.rule.watch(), &OF_THE_GATEWAY, own.level, now, || {
                 own.summary.clone()
             });
         }
@@ -78,14 +59,10 @@ impl Keeper {
             let Some((rule, watch)) = self.watch_of(&alarm) else {
                 continue;
             };
-            let device = alarm
-                .device
-                .as_ref()
-                .and_then(|device| self.devices.get(device))
-                .copied();
+            let device = alarm.device.as_ref().and_then(|device| self.devices.get(device));
             let judge = &mut self.judge;
             draft.tick(id, &watch, now, || match (rule, device) {
-                (Some(rule), Some(device)) => judge.summary(rule, device),
+                (Some(rule), Some(device)) => judge.summary(rule, *device),
                 _ => alarm.summary.clone(),
             });
         }
@@ -105,6 +82,20 @@ impl Keeper {
             self.escalated_at = Some(now);
         }
         let change = draft.finish(now);
+        self.complain();
+        let is_written = change.is_empty() || self.write(&change).is_ok();
+        if is_written {
+            self.unwritten.clear();
+            self.lamps.written();
+            self.begin_day(today, now);
+        }
+        if is_written && !change.is_empty() {
+            histogram!("facility_desk_seconds").record(started.elapsed());
+        }
+    }
+
+    /// Tells which rules' summaries fail.
+    fn complain(&mut self) {
         for complaint in self.judge.complaints() {
             counter!("facility_rule_summary_failures_total").increment(1);
             warn!(
@@ -112,21 +103,6 @@ impl Keeper {
                 "a rule's summary fails; its id is shown instead: mend it in the site's rules folder"
             );
         }
-        if change.is_empty() {
-            self.all_is_written();
-            self.begin_day(today, now);
-            return;
-        }
-        if self.write(&change).is_ok() {
-            self.all_is_written();
-            self.begin_day(today, now);
-            histogram!("facility_desk_seconds").record(started.elapsed());
-        }
-    }
-
-    fn all_is_written(&mut self) {
-        self.unwritten.clear();
-        self.lamps.written();
     }
 
     /// What is done once a day, when the day's planned work has its tickets.
@@ -250,4 +226,15 @@ impl Keeper {
             self.desk.notices.notify_one();
         }
     }
+}
+
+/// Whether a rule fails.
+fn fails(draft: &mut Draft<'_>, rule: &str, fails: bool, reason: &str, now: Timestamp) {
+    let level = if fails { Level::Holds } else { Level::Clear };
+    draft.level(&rule_broken(rule), &OF_THE_GATEWAY, level, now, || {
+        Text::new(
+            format!("规则 {rule} 运行出错：{reason}"),
+            format!("Rule {rule} fails: {reason}"),
+        )
+    });
 }

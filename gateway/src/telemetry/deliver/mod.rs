@@ -117,11 +117,6 @@ impl Delivery {
         }
     }
 
-    /// The name under which the outbox keeps how far it has come.
-    pub fn destination(&self) -> Arc<str> {
-        Arc::clone(&self.destination)
-    }
-
     /// How it goes.
     pub fn stand(&self) -> Arc<Mutex<DeliveryStand>> {
         Arc::clone(&self.stand)

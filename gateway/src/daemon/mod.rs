@@ -1,15 +1,17 @@
 //! Opens the rooms and joins them, straight down the page; and closes them again in the order of the flow.
 
-use std::collections::BTreeMap;
+mod storing;
+
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
-use model::{InfluxDb, InfluxVersion, Site};
+use model::Site;
 use rules::Rules;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, broadcast, mpsc};
@@ -17,8 +19,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::api::{Destination, Hub, Shared};
-use crate::desk::{Desk, DeskHandle, Keeper};
+use self::storing::Storing;
+use crate::api::{Hub, Shared};
+use crate::desk::{Board, Changed, Desk, DeskHandle, Heard, Keeper};
 use crate::intake::Intake;
 use crate::live::Live;
 use crate::meters::MeterWatch;
@@ -26,27 +29,14 @@ use crate::notices::Courier;
 use crate::publish::{Names, Pages, Publisher};
 use crate::reserve::Reserve;
 use crate::sight::Sight;
-use crate::store::{OutboxWriter, Records, StoreError};
-use crate::telemetry::{
-    self, Bounds, ClientError, Delivery, DeliveryParts, Influx, Keep, Outbox, OutboxParts, Recorder, Room,
-    StartError, Trouble,
-};
+use crate::store::{Records, RecordsReader, StoreError};
+use crate::telemetry::{ClientError, StartError};
 use crate::tickets::WorkCalendar;
 
 /// Deliveries that may wait for the intake; it only hands on, so they hardly ever do.
 const INTAKE_QUEUE: usize = 8_192;
 /// Changes that may wait for the HTTP side; beyond it listeners are told to fetch everything again.
 const CHANGES_QUEUE: usize = 4_096;
-/// The outbox keeps at most 4 GiB, about a week of a campus, and for thirty days.
-const OUTBOX_BOUNDS: Bounds = Bounds {
-    bytes: 4 << 30,
-    age: SignedDuration::from_hours(24 * 30),
-};
-const KEEP_HISTORY: Keep = Keep {
-    age: SignedDuration::from_hours(24 * 7),
-    hours: SignedDuration::from_hours(24 * 366 * 3),
-    bytes: 2 << 30,
-};
 
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -112,85 +102,43 @@ impl Daemon {
         // Before the stores are opened, which needs some room.
         let reserve = Reserve::of(data);
         reserve.settle();
-        let calendar = Arc::new(WorkCalendar::new(
-            site.standard.calendar.clone(),
-            site.timezone.clone(),
-        ));
-        let live = Arc::new(RwLock::new(Live::new(&site)));
+        let seen = Seen {
+            calendar: Arc::new(WorkCalendar::new(
+                site.standard.calendar.clone(),
+                site.timezone.clone(),
+            )),
+            live: Arc::new(RwLock::new(Live::new(&site))),
+            board: Board::default(),
+            site,
+            started_at,
+        };
         let mut tasks = JoinSet::new();
         let mut threads = Vec::new();
 
         // Telemetry: to the databases through the outbox, if there are any, and to local history.
-        let destinations = destinations(&site);
-        let (outbox_trouble, history_trouble) = (Trouble::default(), Trouble::default());
-        let mut outbox = None;
-        let mut deliveries = Vec::new();
-        if !destinations.is_empty() {
-            let opened = open_outbox(&site, data, &destinations, outbox_trouble.clone(), stop.clone())?;
-            threads.push(opened.thread);
-            outbox = Some(opened.outbox);
-            for (delivery, settings) in opened.deliveries.into_iter().zip(destinations.values()) {
-                let (name, stand) = (delivery.destination(), delivery.stand());
-                deliveries.push(Destination {
-                    name,
-                    kind: kind(settings),
-                    stand,
-                });
-                tasks.spawn(delivery.run(stop.clone()));
-            }
-        }
-        let history = Recorder::start(
-            data,
-            Arc::clone(&site),
-            KEEP_HISTORY,
-            history_trouble.clone(),
-            outbox.is_none(),
-        )?;
-        threads.push(history.thread);
-        let recorded_until = history
-            .reader
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .newest()?;
+        let Storing {
+            outbox,
+            deliveries,
+            history,
+            recorded_until,
+            troubles,
+        } = storing::open(&seen.site, data, &stop, &mut threads, &mut tasks)?;
 
         // The desk: rules, alarms, tickets, notices.
         let mut records = Records::open(data)?;
         let (desk, heard) = DeskHandle::new();
         let (changed, changes) = broadcast::channel(CHANGES_QUEUE);
         let notices = Arc::new(Notify::new());
-        let board = crate::desk::Board::default();
-        let publisher = match &site.mqtt {
-            None => None,
-            Some(settings) => {
-                let names = Names::new(&settings.prefix, settings.home_assistant.as_deref());
-                let pages = Pages::new(
-                    Arc::clone(&site),
-                    names.clone(),
-                    Arc::clone(&calendar),
-                    Arc::clone(&live),
-                    Arc::clone(&board),
-                    started_at,
-                );
-                let (changes, desk) = (changed.subscribe(), desk.clone());
-                Some(Publisher::open(
-                    settings,
-                    names,
-                    pages,
-                    &mut records,
-                    changes,
-                    desk,
-                )?)
-            }
-        };
+        let publisher = open_publisher(&seen, &mut records, changed.subscribe(), &desk)?;
         let publishing = publisher.as_ref().map(Publisher::stand);
         let (api_records, courier_records) = (records.reader()?, records.reader()?);
         let at_the_desk = Desk {
-            site: Arc::clone(&site),
+            site: Arc::clone(&seen.site),
             rules: Arc::clone(&rules),
-            calendar: Arc::clone(&calendar),
+            calendar: Arc::clone(&seen.calendar),
             records,
-            live: Arc::clone(&live),
-            board: Arc::clone(&board),
+            live: Arc::clone(&seen.live),
+            board: Arc::clone(&seen.board),
             changed,
             notices: Arc::clone(&notices),
         };
@@ -199,61 +147,49 @@ impl Daemon {
             &history.reader.lock().unwrap_or_else(PoisonError::into_inner),
             started_at,
         );
-        let handle = desk.clone();
-        let thread = std::thread::Builder::new()
-            .name("desk".into())
-            .spawn(move || keeper.run(&handle, &heard));
-        threads.push(thread.map_err(DaemonError::Thread)?);
+        threads.push(start_keeper(keeper, desk.clone(), heard).map_err(DaemonError::Thread)?);
 
-        match &site.notify.webhook {
+        // What goes out to people and brokers, and what the gateway sees of itself.
+        match courier(&seen, courier_records, &desk, notices) {
             None => warn!("no alert goes anywhere: set [notify.webhook] url in gateway.toml"),
-            Some(webhook) => {
-                let courier = Courier {
-                    url: webhook.url.clone(),
-                    reader: Arc::new(Mutex::new(courier_records)),
-                    desk: desk.clone(),
-                    fresh: notices,
-                    calendar: Arc::clone(&calendar),
-                };
-                tasks.spawn(courier.run(stop.clone()));
-            }
+            Some(courier) => drop(tasks.spawn(courier.run(stop.clone()))),
         }
-
         if let Some(publisher) = publisher {
             tasks.spawn(publisher.run(stop.clone()));
         }
-
         let sight = Sight {
             publishing: publishing.clone(),
             deliveries: deliveries
                 .iter()
                 .map(|one| (Arc::clone(&one.name), Arc::clone(&one.stand)))
                 .collect(),
-            storage: vec![outbox_trouble, history_trouble],
+            storage: troubles,
             reserve,
             recorded_until,
             desk: desk.clone(),
         };
         tasks.spawn(sight.run(stop.clone()));
         let meters = MeterWatch {
-            site: Arc::clone(&site),
-            live: Arc::clone(&live),
+            site: Arc::clone(&seen.site),
+            live: Arc::clone(&seen.live),
             desk: desk.clone(),
         };
         tasks.spawn(meters.run(stop.clone()));
 
         // The HTTP side looks at all of it.
         let field = Arc::new(drivers::Field::remembering(
-            Arc::clone(&site),
+            Arc::clone(&seen.site),
             data.join("learnt.json"),
         ));
+        let live = Arc::clone(&seen.live);
+        let site = Arc::clone(&seen.site);
         let shared = Arc::new(Shared {
-            site: Arc::clone(&site),
+            site: seen.site,
             field: Arc::clone(&field),
             rules,
-            calendar,
-            live: Arc::clone(&live),
-            board,
+            calendar: seen.calendar,
+            live: seen.live,
+            board: seen.board,
             desk: desk.clone(),
             records: Arc::new(Mutex::new(api_records)),
             history: history.reader,
@@ -265,23 +201,7 @@ impl Daemon {
             started_at,
             stop: stop.clone(),
         });
-        let listener = TcpListener::bind(site.listen).await;
-        let listener = listener.map_err(|reason| DaemonError::Listen {
-            address: site.listen,
-            reason,
-        })?;
-        let address = listener.local_addr().map_err(|reason| DaemonError::Listen {
-            address: site.listen,
-            reason,
-        })?;
-        tasks.spawn(crate::api::publish(Arc::clone(&shared), changes));
-        let serving = axum::serve(listener, crate::api::router(shared));
-        let stopped = stop.clone();
-        tasks.spawn(async move {
-            if let Err(error) = serving.with_graceful_shutdown(stopped.cancelled_owned()).await {
-                tracing::error!(%error, "the HTTP side ended by itself: restart the gateway");
-            }
-        });
+        let address = serve(shared, changes, &mut tasks).await?;
 
         // Last, so that nothing is read that nobody would keep.
         let intake = Intake {
@@ -328,6 +248,80 @@ impl Daemon {
     }
 }
 
+/// What several rooms look at.
+struct Seen {
+    site: Arc<Site>,
+    calendar: Arc<WorkCalendar>,
+    live: Arc<RwLock<Live>>,
+    board: Board,
+    started_at: Timestamp,
+}
+
+/// Opens what is said to a broker, if the site names one.
+fn open_publisher(
+    seen: &Seen,
+    records: &mut Records,
+    changes: broadcast::Receiver<Changed>,
+    desk: &DeskHandle,
+) -> Result<Option<Publisher>, StoreError> {
+    let Some(settings) = &seen.site.mqtt else {
+        return Ok(None);
+    };
+    let names = Names::new(&settings.prefix, settings.home_assistant.as_deref());
+    let pages = Pages::new(
+        Arc::clone(&seen.site),
+        names.clone(),
+        Arc::clone(&seen.calendar),
+        Arc::clone(&seen.live),
+        Arc::clone(&seen.board),
+        seen.started_at,
+    );
+    Publisher::open(settings, names, pages, records, changes, desk.clone()).map(Some)
+}
+
+/// Who carries notices to the webhook, if the site has one.
+fn courier(seen: &Seen, records: RecordsReader, desk: &DeskHandle, fresh: Arc<Notify>) -> Option<Courier> {
+    let webhook = seen.site.notify.webhook.as_ref()?;
+    Some(Courier {
+        url: webhook.url.clone(),
+        reader: Arc::new(Mutex::new(records)),
+        desk: desk.clone(),
+        fresh,
+        calendar: Arc::clone(&seen.calendar),
+    })
+}
+
+/// Starts the desk's thread.
+fn start_keeper(keeper: Keeper, desk: DeskHandle, heard: Receiver<Heard>) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("desk".into())
+        .spawn(move || keeper.run(&desk, &heard))
+}
+
+/// Starts the HTTP side; returns where it listens.
+async fn serve(
+    shared: Arc<Shared>,
+    changes: broadcast::Receiver<Changed>,
+    tasks: &mut JoinSet<()>,
+) -> Result<SocketAddr, DaemonError> {
+    let listen = shared.site.listen;
+    let failed = |reason| DaemonError::Listen {
+        address: listen,
+        reason,
+    };
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let stopped = shared.stop.clone();
+    tasks.spawn(crate::api::publish(Arc::clone(&shared), changes));
+    let serving = axum::serve(listener, crate::api::router(shared));
+    tasks.spawn(async move {
+        if let Err(error) = serving.with_graceful_shutdown(stopped.cancelled_owned()).await {
+            tracing::error!(%error, "the HTTP side ended by itself: restart the gateway");
+        }
+    });
+    Ok(address)
+}
+
 /// Starts the drivers and the intake on a thread and a runtime of their own: nobody who looks at the page, and no database, can
 /// make a poll late. One thread is enough for a campus, and wakes less often than two.
 fn start_field(
@@ -347,78 +341,6 @@ fn start_field(
             intake.run(&site, deliveries).await;
             drivers.stopped().await;
         });
-    })
-}
-
-/// The databases that telemetry goes to, by name.
-fn destinations(site: &Site) -> BTreeMap<Arc<str>, &InfluxDb> {
-    let first = site
-        .influxdb
-        .iter()
-        .map(|settings| (Arc::from("influxdb"), settings));
-    first
-        .chain(
-            site.destinations
-                .iter()
-                .map(|(name, settings)| (Arc::from(name.as_str()), settings)),
-        )
-        .collect()
-}
-
-fn kind(settings: &InfluxDb) -> &'static str {
-    match settings.version {
-        InfluxVersion::V1 { .. } => "v1",
-        InfluxVersion::V2 { .. } => "v2",
-    }
-}
-
-struct OpenedOutbox {
-    outbox: Outbox,
-    thread: JoinHandle<()>,
-    /// One for each destination, in their order.
-    deliveries: Vec<Delivery>,
-}
-
-fn open_outbox(
-    site: &Arc<Site>,
-    data: &Path,
-    destinations: &BTreeMap<Arc<str>, &InfluxDb>,
-    trouble: Trouble,
-    stop: CancellationToken,
-) -> Result<OpenedOutbox, DaemonError> {
-    let names: Vec<String> = destinations.keys().map(|name| name.to_string()).collect();
-    let (writer, aside) = OutboxWriter::open(data, &names, Timestamp::now())?;
-    if let Some(aside) = aside {
-        telemetry::report(&aside);
-    }
-    let readers = names
-        .iter()
-        .map(|_| writer.reader())
-        .collect::<Result<Vec<_>, _>>()?;
-    let parts = OutboxParts {
-        writer,
-        site: Arc::clone(site),
-        bounds: OUTBOX_BOUNDS,
-        room: Room::new(data),
-        trouble,
-        stop,
-    };
-    let (outbox, newest, thread) = Outbox::start(parts).map_err(DaemonError::Thread)?;
-    let mut deliveries = Vec::new();
-    for ((name, settings), reader) in destinations.iter().zip(readers) {
-        deliveries.push(Delivery::new(DeliveryParts {
-            destination: Arc::clone(name),
-            influx: Influx::new(settings)?,
-            reader,
-            outbox: outbox.clone(),
-            newest: newest.clone(),
-            refused_folder: data.join("refused"),
-        }));
-    }
-    Ok(OpenedOutbox {
-        outbox,
-        thread,
-        deliveries,
     })
 }
 
