@@ -32,7 +32,7 @@ pub use load::{Folder, Loading, load};
 pub use point::{Address, DataType, Metered, Order, Point, Range, RegisterTable};
 pub use profile::{Class, ModbusLimits, MqttForm, MqttPayload, Profile, SkippedRegisters, TransactionIds};
 pub use publishing::Publishing;
-pub use roster::{DutyDays, DutyShift, ROLES, first_gap, on_duty};
+pub use roster::{DutyDays, DutyGap, DutyShift, ROLES, gaps, on_duty};
 pub use sample::{Batch, Sample};
 pub use severity::Severity;
 pub use site::{InfluxDb, InfluxVersion, Notify, Script, Secret, Site, Webhook};

@@ -87,6 +87,7 @@ function gateway() {
     mqtt: { state: 'up', away_since: null, published: 412, waiting: 0, reconnects: 1, refused: 0, error: null },
     calendar: { years: [2026], warning: facility.warned ? CALENDAR_WARNING : null },
     journal: { records: 1_204, head: '9f2c41d07be85a6631e0c4b8d2a7f95e13c86b04fd1729ae5c60b3d84e7f1a25' },
+    duty_gaps: { role: 'technician', days: 30, items: facility.warned ? DUTY_GAPS : [], more: false },
     on_duty: facility.unwatched
       ? []
       : [
@@ -130,6 +131,19 @@ function leak(id) {
     standard: 'fire-water',
     summary: { zh: '消防主管压力 0.05 MPa,低于 0.15 MPa', en: 'Fire main at 0.05 MPa, below 0.15 MPa' },
   });
+}
+
+/** An early hour the day after tomorrow and a night later, which nobody has taken. */
+const DUTY_GAPS = [
+  { from: shanghai(2, 7), to: shanghai(2, 8) },
+  { from: shanghai(5, 20), to: shanghai(6, 8) },
+];
+
+/** So many days from now at an hour of the site's day. */
+function shanghai(days, hour) {
+  const [day, ahead] = [86_400_000, 8 * 3_600_000];
+  const midnight = Math.floor((Date.now() + ahead) / day) * day - ahead;
+  return new Date(midnight + days * day + hour * 3_600_000).toISOString();
 }
 
 const CALENDAR_WARNING = {

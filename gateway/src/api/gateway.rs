@@ -8,13 +8,13 @@ use axum::extract::State as Extract;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Shared, State};
+use super::{Shared, State, duty};
 use crate::desk::calendar_warning;
 use crate::live::DeviceState;
 use crate::view::{TextView, rfc3339};
 
 /// The gateway as it is now.
-#[utoipa::path(get, path = "/api/v1/gateway", responses((status = 200, body = Object, description = "Site, version, points, devices, telemetry, who is on duty")))]
+#[utoipa::path(get, path = "/api/v1/gateway", responses((status = 200, body = Object, description = "Site, version, points, devices, telemetry, who is on duty and the coming times at which nobody is")))]
 pub async fn show(Extract(shared): State) -> Json<Value> {
     Json(view(&shared, Timestamp::now()))
 }
@@ -61,7 +61,8 @@ pub fn view(shared: &Shared, now: Timestamp) -> Value {
             Ok(head) => json!({ "records": head.records, "head": head.hash.to_string() }),
             Err(error) => json!({ "records": null, "head": null, "error": error.to_string() }),
         },
-        "on_duty": on_duty(shared, now),
+        "on_duty": duty::on_duty(&shared.site, now),
+        "duty_gaps": duty::gaps(&shared.site, now),
     })
 }
 
@@ -125,14 +126,4 @@ fn publishing(shared: &Shared) -> Option<Value> {
         "reconnects": stand.reconnects,
         "error": stand.error,
     }))
-}
-
-fn on_duty(shared: &Shared, now: Timestamp) -> Vec<Value> {
-    let shifts = crate::notices::on_duty(&shared.site, now).into_iter();
-    shifts
-        .map(|shift| {
-            let hours = |time: jiff::civil::Time| time.strftime("%H:%M").to_string();
-            json!({ "person": shift.person, "role": shift.role, "phone": shift.phone, "from": hours(shift.from), "to": hours(shift.to) })
-        })
-        .collect()
 }

@@ -6,6 +6,7 @@ mod body;
 mod device_records;
 mod devices;
 mod documents;
+mod duty;
 mod error;
 mod events;
 mod gateway;

@@ -2,13 +2,10 @@
 
 use std::path::Path;
 
+use gateway::notices::{TECHNICIAN, coming_gaps};
 use jiff::Timestamp;
-use jiff::civil::Time;
 use model::{Fault, Folder, Site};
 use rules::Rules;
-
-/// The role that must be on duty at every minute: who goes there.
-const TECHNICIAN: &str = "technician";
 
 /// A site with all that is wrong with it.
 pub struct Checked {
@@ -61,14 +58,10 @@ pub fn roster_gap(site: &Site, now: Timestamp) -> Option<Fault> {
         .iter()
         .rfind(|shift| shift.role == TECHNICIAN)
         .or(site.roster.last())?;
-    let now = now.to_zoned_datetime(site.timezone.clone()).datetime();
-    let from = now
-        .date()
-        .to_datetime(Time::new(now.hour(), now.minute(), 0, 0).ok()?);
-    let gap = model::first_gap(&site.roster, TECHNICIAN, from, 365, &site.standard.calendar)?;
+    let gap = coming_gaps(site, now, 365).next()?;
     let text = format!(
         "nobody is on duty as {TECHNICIAN} at {}: give that time to somebody",
-        gap.strftime("%Y-%m-%d %H:%M")
+        gap.from.strftime("%Y-%m-%d %H:%M")
     );
     Some(Fault::new(last.place.clone(), text))
 }

@@ -1,9 +1,13 @@
-//! Whom a notice is for: who is on duty at its moment, by the site's roster.
+//! Whom a notice is for: who is on duty at its moment, by the site's roster; and when nobody will be.
 
 use jiff::Timestamp;
-use model::{DutyShift, Site};
+use jiff::civil::Time;
+use model::{DutyGap, DutyShift, Site};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// The role that must be on duty at every minute: who goes there.
+pub const TECHNICIAN: &str = "technician";
 
 /// Somebody whom a notice is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -30,6 +34,18 @@ impl From<&DutyShift> for Called {
 pub fn on_duty(site: &Site, at: Timestamp) -> Vec<&DutyShift> {
     let local = at.to_zoned_datetime(site.timezone.clone()).datetime();
     model::on_duty(&site.roster, local, &site.standard.calendar)
+}
+
+/// The stretches without a technician on duty that begin in the coming so many days, to the minute; one that is on begins now. A site
+/// without a roster has none to have gaps.
+pub fn coming_gaps(site: &Site, now: Timestamp, days: i32) -> impl Iterator<Item = DutyGap> {
+    let now = now.to_zoned_datetime(site.timezone.clone()).datetime();
+    let minute = Time::new(now.hour(), now.minute(), 0, 0).ok();
+    let from = minute.filter(|_| !site.roster.is_empty());
+    let from = from.map(|time| now.date().to_datetime(time));
+    let calendar = &site.standard.calendar;
+    from.into_iter()
+        .flat_map(move |from| model::gaps(&site.roster, TECHNICIAN, from, days, calendar))
 }
 
 /// Those on duty in any of these roles; where there are none, everybody on duty, since somebody must hear of it.

@@ -6,6 +6,6 @@ mod escalate;
 mod notice;
 
 pub use courier::Courier;
-pub use duty::{Called, called, on_duty};
+pub use duty::{Called, TECHNICIAN, called, coming_gaps, on_duty};
 pub use escalate::{LADDER, Rung, due_rungs};
 pub use notice::Notice;

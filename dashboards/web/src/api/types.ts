@@ -180,6 +180,15 @@ export interface Gateway {
   calendar?: { years: number[]; warning: Text | null };
   journal?: { records: number | null; head: string | null };
   on_duty: { person: string; role?: string; phone: string; from?: string; to?: string }[];
+  duty_gaps?: DutyGaps;
+}
+
+/** The coming times at which nobody is on duty in a role; `to` is null where nobody comes for a year. */
+export interface DutyGaps {
+  role: string;
+  days: number;
+  items: { from: string; to: string | null }[];
+  more: boolean;
 }
 
 export interface ProfilePoint {

@@ -38,6 +38,15 @@ export const STANDARDS = Object.keys(STANDARD_NAMES).filter((id) => id !== 'plan
 /** A row of the service standard by name; a site's own row shows its id. */
 export const standardName = (id: string, lang: Lang): string => STANDARD_NAMES[id]?.[lang] ?? id;
 
+const ROLE_NAMES: Record<string, Text> = {
+  technician: { zh: '技术员', en: 'technician' },
+  lead: { zh: '主管', en: 'lead' },
+  manager: { zh: '经理', en: 'manager' },
+};
+
+/** A role of the roster by name; a site's own role shows as it is written there. */
+export const roleName = (role: string, lang: Lang): string => ROLE_NAMES[role]?.[lang] ?? role;
+
 const REASONS: Record<string, Text> = {
   no_answer: { zh: '无应答', en: 'no answer' },
   refused: { zh: '设备拒绝', en: 'refused by the device' },

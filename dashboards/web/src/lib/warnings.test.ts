@@ -13,3 +13,15 @@ test('an hour without anybody on duty and a calendar that runs out are told, and
   const told = warningsOf(gateway({ on_duty: [], calendar: { years: [2026], warning } }));
   expect(told.map((text) => text.zh.slice(0, 5))).toEqual(['现在没有人', '工作日历只']);
 });
+
+test('a time to come without anybody on duty is told', () => {
+  const items = [{ from: '2026-11-25T07:00:00+08:00', to: '2026-11-25T08:00:00+08:00' }];
+  const told = warningsOf(
+    gateway({
+      at: '2026-11-24T14:32:07+08:00',
+      site: { id: 's', name: '花园小区', timezone: 'Asia/Shanghai' },
+      duty_gaps: { role: 'technician', days: 30, items, more: false },
+    }),
+  );
+  expect(told.map((text) => text.en.slice(0, 24))).toEqual(['No technician is on duty']);
+});

@@ -115,5 +115,14 @@ export const page = {
     zh: '现在没有人值班:请在 roster.csv 里补上这个时段,否则报警无人可通知。',
     en: 'Nobody is on duty now: fill this time in roster.csv, or an alarm has nobody to call.',
   },
+  duty_gap: {
+    zh: '{times} 没有{role}值班:请在 roster.csv 里安排人。',
+    en: 'No {role} is on duty {times}: give this time to somebody in roster.csv.',
+  },
+  duty_gap_more: { zh: '{times} 等', en: '{times} and later' },
+  duty_gap_until: { zh: '现在到 {to}', en: 'from now to {to}' },
+  duty_gap_for_good: { zh: '{from} 起一直', en: 'from {from} on' },
+  duty_gap_now: { zh: '现在起一直', en: 'from now on' },
+  duty_gap_soon: { zh: '{from} 无人值班', en: 'Nobody on duty {from}' },
   calendar_soon: { zh: '工作日历将到期', en: 'Calendar runs out' },
 } as const satisfies Record<string, Text>;

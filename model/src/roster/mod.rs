@@ -1,9 +1,12 @@
-//! Who is on duty at a moment, and when nobody is: `roster.csv` read as a week of shifts, holidays and swaps.
+//! Who is on duty at a moment: `roster.csv` read as a week of shifts, holidays and swaps; `gaps` says when nobody is.
 
-use jiff::ToSpan;
+mod gaps;
+
 use jiff::civil::{Date, DateTime, Time, Weekday};
 
 use crate::{Calendar, DayKind, Place};
+
+pub use gaps::{DutyGap, gaps};
 
 /// The roles that escalation knows, in its order.
 pub const ROLES: [&str; 3] = ["technician", "lead", "manager"];
@@ -111,37 +114,6 @@ pub fn on_duty<'roster>(
     on_duty
 }
 
-/// The first minute from `from` on, within so many days, at which nobody is on duty in a role; `None` if there is none.
-pub fn first_gap(
-    roster: &[DutyShift],
-    role: &str,
-    from: DateTime,
-    days: i32,
-    calendar: &Calendar,
-) -> Option<DateTime> {
-    let of_role: Vec<DutyShift> = roster
-        .iter()
-        .filter(|shift| shift.role == role)
-        .cloned()
-        .collect();
-    // Who is on duty changes only when a shift begins or ends, and at midnight, when the day does.
-    let mut edges: Vec<Time> = of_role.iter().flat_map(|shift| [shift.from, shift.to]).collect();
-    edges.push(Time::midnight());
-    edges.sort_unstable();
-    edges.dedup();
-    let is_gap = |at: &DateTime| on_duty(&of_role, *at, calendar).is_empty();
-    if is_gap(&from) {
-        return Some(from);
-    }
-    let last = from.date().checked_add(days.days()).ok()?;
-    from.date()
-        .series(1.day())
-        .take_while(|day| *day <= last)
-        .flat_map(|day| edges.iter().map(move |time| day.to_datetime(*time)))
-        .filter(|at| *at > from)
-        .find(is_gap)
-}
-
 /// Whether people work on a day: Monday to Friday, but for the days that the calendar names.
 fn is_working(day: Date, calendar: &Calendar) -> bool {
     match calendar.days.get(&day) {
@@ -151,11 +123,11 @@ fn is_working(day: Date, calendar: &Calendar) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use jiff::civil::{date, time};
 
-    fn shift(person: &str, from: i8, to: i8) -> DutyShift {
+    pub(super) fn shift(person: &str, from: i8, to: i8) -> DutyShift {
         DutyShift {
             person: person.into(),
             role: "technician".into(),
@@ -171,7 +143,7 @@ mod tests {
     }
 
     /// 2026 as far as these tests go: the National Day holiday, and a Saturday that is worked.
-    fn calendar() -> Calendar {
+    pub(super) fn calendar() -> Calendar {
         let mut calendar = Calendar::default();
         for day in 1..=7 {
             calendar.days.insert(date(2026, 10, day), DayKind::Off);
@@ -180,7 +152,7 @@ mod tests {
         calendar
     }
 
-    fn names(roster: &[DutyShift], at: &str) -> Vec<String> {
+    pub(super) fn names(roster: &[DutyShift], at: &str) -> Vec<String> {
         let on_duty = on_duty(roster, at.parse().unwrap(), &calendar());
         on_duty.iter().map(|shift| shift.person.clone()).collect()
     }
@@ -247,41 +219,5 @@ mod tests {
             role("B", "lead"),
         ];
         assert_eq!(names(&roster, "2026-11-24T12:00"), ["A", "B", "C", "D"]);
-    }
-
-    fn gap(roster: &[DutyShift]) -> Option<String> {
-        let from = "2026-09-28T10:00".parse().unwrap();
-        first_gap(roster, "technician", from, 365, &calendar()).map(|at| at.to_string())
-    }
-
-    #[test]
-    fn a_roster_without_a_gap_has_none_within_the_year() {
-        assert_eq!(gap(&[shift("Zhang", 8, 20), shift("Li", 20, 8)]), None);
-        assert_eq!(gap(&[shift("Zhang", 0, 0)]), None);
-    }
-
-    #[test]
-    fn the_first_minute_with_nobody_is_told() {
-        assert_eq!(gap(&[]).as_deref(), Some("2026-09-28T10:00:00"));
-        assert_eq!(
-            gap(&[shift("Zhang", 8, 20), shift("Li", 21, 8)]).as_deref(),
-            Some("2026-09-28T20:00:00")
-        );
-        let mut work = shift("Zhang", 0, 0);
-        work.days = DutyDays::Workdays;
-        assert_eq!(gap(&[work]).as_deref(), Some("2026-10-01T00:00:00"));
-        let mut ends = shift("Zhang", 8, 8);
-        ends.last = Some(date(2026, 12, 31));
-        assert_eq!(gap(&[ends]).as_deref(), Some("2027-01-01T08:00:00"));
-    }
-
-    #[test]
-    fn a_swap_that_is_shorter_than_the_shift_it_stands_in_for_leaves_no_gap() {
-        let mut swap = shift("Wang", 20, 23);
-        (swap.first, swap.last) = (Some(date(2026, 11, 25)), Some(date(2026, 11, 25)));
-        swap.replaces = Some("Li".into());
-        let roster = [shift("Zhang", 8, 20), shift("Li", 20, 8), swap];
-        assert_eq!(gap(&roster), None);
-        assert_eq!(names(&roster, "2026-11-25T23:00"), ["Li"]);
     }
 }
