@@ -1,25 +1,28 @@
 //! The facility's processes, the links between them and their disks: lets a plan happen to them, and judges what is left.
 
+mod happen;
+mod look_after;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::look_after::LOOK;
 use super::counting::{Counting, PROFILE};
 use super::judge::{Evidence, Figures, judge};
-use super::link::{Link, Mode};
-use super::plan::{Event, Target, What};
+use super::link::Link;
+use super::plan::{Event, Target};
 use super::publisher::Publisher;
 use super::scrapes::Scraper;
 use super::session::Session;
 use crate::dice::Dice;
 use crate::disk::SmallDisk;
 use crate::gateway::{Build, Gateway, verify_journal};
-use crate::http::{delete, get, post};
+use crate::http::get;
 use crate::influx::Influx;
 use crate::mosquitto::Mosquitto;
 use crate::people::{self, People};
-use crate::process::Process;
 use crate::scene::Scene;
 use crate::simulator::Simulator;
 use crate::site::SiteDraft;
@@ -47,13 +50,8 @@ point = [
 time = "/at"
 "#;
 
-/// How long after its disk had room again a process may still end for want of it.
-const WANT_OF_ROOM: Duration = Duration::from_secs(3);
-/// A service manager starts again what has ended.
-const RESTART: Duration = Duration::from_millis(500);
 /// Between two things that somebody does.
 const REST: Duration = Duration::from_millis(250);
-const LOOK: Duration = Duration::from_millis(50);
 /// Until all is delivered, once nothing is in the way: the longest rest after failures, and some work.
 const CATCH_UP: Duration = Duration::from_secs(60);
 /// Until the judgement is final: only what is on its way can still come.
@@ -264,164 +262,6 @@ impl World {
         Ok(figures)
     }
 
-    fn begin(&mut self, event: &Event) -> Result<(), String> {
-        match event.what {
-            What::Kill => {
-                self.away.push(event.target);
-                match event.target {
-                    Target::Gateway => {
-                        self.gateway.kill();
-                        if !self.is_full(Target::GatewayDisk) {
-                            self.verify_journal()?;
-                        }
-                    }
-                    Target::Broker => {
-                        self.session.broker_is_killed();
-                        self.process(event.target).kill();
-                    }
-                    target => self.process(target).kill(),
-                }
-            }
-            What::Freeze => {
-                self.away.push(event.target);
-                self.process(event.target).freeze();
-            }
-            What::Cut => self.link(event.target).set(Mode::Cut),
-            What::Stall => self.link(event.target).set(Mode::Stalled),
-            What::Deaf => self.link(event.target).set(Mode::Deaf),
-            What::Mute => self.link(event.target).set(Mode::Mute),
-            What::Fill => {
-                self.full.insert(event.target, true);
-                self.disks[&event.target].fill();
-            }
-            What::Leak => self.fire_main(event, true),
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, event: &Event) -> Result<(), String> {
-        match event.what {
-            What::Kill => {
-                self.away.retain(|target| *target != event.target);
-                self.launch(event.target);
-            }
-            What::Freeze => {
-                self.away.retain(|target| *target != event.target);
-                self.process(event.target).thaw();
-            }
-            What::Cut | What::Stall | What::Deaf | What::Mute => self.link(event.target).set(Mode::Open),
-            What::Fill => self.make_room(event.target),
-            What::Leak => self.fire_main(event, false),
-        }
-        Ok(())
-    }
-
-    fn make_room(&mut self, disk: Target) {
-        self.disks[&disk].make_room();
-        self.full.insert(disk, false);
-        self.had_room_at.insert(disk, Instant::now());
-        // InfluxDB 1.6 writes nothing more to a log that once could not be written, until it is started again.
-        if disk == Target::DatabaseDisk && self.process(Target::Database).runs() {
-            self.process(Target::Database).kill();
-            self.launch(Target::Database);
-        }
-    }
-
-    /// A fire main begins or ceases to leak, if there is somebody to tell.
-    fn fire_main(&self, event: &Event, leaks: bool) {
-        if self.away.contains(&Target::Simulator) {
-            return;
-        }
-        let device = FIRE_MAINS[event.which % FIRE_MAINS.len()];
-        let url = format!("{}/devices/{device}/faults", self.simulator.control_url());
-        // It may be starting still; then it does not leak, or has forgotten that it did.
-        let _ = match leaks {
-            true => post(&url, &json!({ "fault": "main_leak" })),
-            false => delete(&format!("{url}/main_leak")),
-        };
-    }
-
-    /// Starts again what has ended by itself, which only a full disk excuses.
-    fn look_after(&mut self) -> Result<(), String> {
-        for (target, disk) in [
-            (Target::Gateway, Some(Target::GatewayDisk)),
-            (Target::Database, Some(Target::DatabaseDisk)),
-            (Target::Broker, Some(Target::BrokerDisk)),
-            (Target::Simulator, None),
-        ] {
-            if self.away.contains(&target) || self.process(target).runs() {
-                continue;
-            }
-            let log = self.process(target).log_tail();
-            // Mosquitto 2.0.11 leaves half a file where the disk was full while it wrote, and does not start on it.
-            let is_spoiled = target == Target::Broker
-                && self.had_room_at.contains_key(&Target::BrokerDisk)
-                && log.trim_end().ends_with("Couldn't open database.");
-            if !(is_spoiled || disk.is_some_and(|disk| self.lacked_room(disk))) {
-                return Err(format!("{target:?} has ended by itself:\n{log}"));
-            }
-            if self.tried_again_at.elapsed() < RESTART {
-                continue;
-            }
-            let now = self.begun.elapsed().as_secs_f64();
-            println!("{now:8.3} s  {target:?} has ended for want of room, and is started again");
-            self.tried_again_at = Instant::now();
-            self.ended_for_want_of_room += 1;
-            if is_spoiled {
-                self.session.broker_is_killed();
-                self.mosquitto.forget();
-            }
-            self.launch(target);
-        }
-        Ok(())
-    }
-
-    fn is_full(&self, disk: Target) -> bool {
-        self.full.get(&disk).copied().unwrap_or(false)
-    }
-
-    fn lacked_room(&self, disk: Target) -> bool {
-        self.is_full(disk)
-            || self
-                .had_room_at
-                .get(&disk)
-                .is_some_and(|at| at.elapsed() < WANT_OF_ROOM)
-    }
-
-    fn launch(&mut self, target: Target) {
-        match target {
-            Target::Gateway => {
-                self.scraper.begins_a_life();
-                let (site, data) = (self.scene.site(), self.scene.data());
-                self.gateway = Gateway::launch_build(&self.build, &site, &data, &self.scene.address());
-            }
-            Target::Database => self.influx.launch(),
-            Target::Broker => self.mosquitto.launch(),
-            Target::Simulator => self.simulator.launch(),
-            other => unreachable!("{other:?} is no process"),
-        }
-    }
-
-    fn process(&mut self, target: Target) -> &mut Process {
-        match target {
-            Target::Gateway => self.gateway.process(),
-            Target::Database => self.influx.process(),
-            Target::Broker => self.mosquitto.process(),
-            Target::Simulator => self.simulator.process(),
-            other => unreachable!("{other:?} is no process"),
-        }
-    }
-
-    fn link(&self, target: Target) -> &Link {
-        match target {
-            Target::DatabaseLink => &self.database_link,
-            Target::BrokerLink => &self.broker_link,
-            Target::DeviceLink => &self.device_link,
-            Target::PlantLink => &self.plant_link,
-            other => unreachable!("{other:?} is no link"),
-        }
-    }
-
     fn verify_journal(&mut self) -> Result<(), String> {
         self.journal_checks += 1;
         verify_journal(&self.scene.data(), None).map(|_| ())
@@ -476,26 +316,6 @@ impl World {
                 Ok(tickets)
             },
         )
-    }
-
-    /// Waits until something is so; meanwhile it looks after the processes.
-    fn wait_for<Found>(
-        &mut self,
-        what: &str,
-        limit: Duration,
-        mut look: impl FnMut(&mut Self) -> Result<Found, String>,
-    ) -> Result<Found, String> {
-        let begun = Instant::now();
-        loop {
-            self.look_after()?;
-            match look(self) {
-                Ok(found) => return Ok(found),
-                Err(why) if begun.elapsed() >= limit => {
-                    return Err(format!("waited {limit:?} for {what}: {why}"));
-                }
-                Err(_) => std::thread::sleep(LOOK * 4),
-            }
-        }
     }
 }
 
