@@ -1,77 +1,27 @@
-//! One client for both versions of MQTT: what the loop of a broker's connection says and hears, whichever is spoken.
+//! One client for both versions of MQTT: what who publishes says and hears, whichever is spoken.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Connection, MqttVersion};
 use rumqttc::mqttbytes::QoS as QoS4;
-use rumqttc::mqttbytes::v4::{
-    LastWill as Will4, Packet as Packet4, Publish as Publish4, SubscribeReasonCode as Granted4,
-};
+use rumqttc::mqttbytes::v4::{LastWill as Will4, Packet as Packet4};
 use rumqttc::v5::mqttbytes::QoS as QoS5;
-use rumqttc::v5::mqttbytes::v5::{
-    Filter, LastWill as Will5, Packet as Packet5, PubAckReason, Publish as Publish5,
-    SubscribeReasonCode as Granted5,
-};
-use rumqttc::{Outgoing, SubscribeFilter, TlsConfiguration, Transport, v5};
+use rumqttc::v5::mqttbytes::v5::{LastWill as Will5, Packet as Packet5, PubAckReason};
+use rumqttc::{Outgoing, TlsConfiguration, Transport, v5};
 
 use crate::tls;
 
-/// How many messages the broker may send before the first of them is acknowledged.
-pub(crate) const UNACKNOWLEDGED_MOST: u16 = 1000;
 /// How many of our own messages may be on their way before the first of them is acknowledged; more than ever are.
 const IN_FLIGHT_MOST: u16 = 100;
-/// Room for requests to the client: more than acknowledgements can be outstanding, since rumqttc sends them one at a time.
-const REQUESTS_MOST: usize = 65_536;
-/// How long the broker keeps our session, and with it our messages, while we are away; MQTT 3.1.1 can't say it.
-const SESSION_SECONDS: u32 = 7 * 24 * 3600;
+/// Room for requests to the client; more than there ever are.
+const REQUESTS_MOST: usize = 1_000;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
-
-/// A message as it arrived.
-pub(crate) enum Message {
-    /// Over MQTT 5.
-    V5(Publish5),
-    /// Over MQTT 3.1.1.
-    V311(Publish4),
-}
-
-impl Message {
-    /// Its topic.
-    pub(crate) fn topic(&self) -> &str {
-        match self {
-            Self::V5(publish) => std::str::from_utf8(&publish.topic).unwrap_or_default(),
-            Self::V311(publish) => &publish.topic,
-        }
-    }
-
-    /// What it says.
-    pub(crate) fn payload(&self) -> &[u8] {
-        match self {
-            Self::V5(publish) => &publish.payload,
-            Self::V311(publish) => &publish.payload,
-        }
-    }
-
-    /// Whether the broker sends it again until it is acknowledged.
-    pub(crate) fn is_kept(&self) -> bool {
-        match self {
-            Self::V5(publish) => publish.qos != QoS5::AtMostOnce,
-            Self::V311(publish) => publish.qos != QoS4::AtMostOnce,
-        }
-    }
-}
 
 /// What the broker says.
 pub(crate) enum Said {
-    /// The connection is made, with or without a session from before.
-    Connected {
-        /// Whether there is one.
-        session_present: bool,
-    },
-    /// A message.
-    Message(Message),
-    /// For each topic of a subscription, why it was refused, if it was.
-    Subscribed(Vec<Option<String>>),
+    /// The connection is made.
+    Connected,
     /// A message of quality of service 1 is on its way under that number; in the order in which they were asked for.
     Sent(u16),
     /// The broker has taken the message of that number, or why it refused it.
@@ -104,14 +54,6 @@ pub(crate) enum Events {
     V311(Box<rumqttc::EventLoop>),
 }
 
-/// What a client is for.
-pub(crate) enum Purpose {
-    /// To listen: the broker keeps our session, and with it our messages, while we are away; each is acknowledged by hand.
-    Listen,
-    /// To publish, in a session that ends with the connection; a last will is left behind.
-    Publish(LastWill),
-}
-
 /// What the broker publishes, retained, when we are gone without a word.
 #[derive(Clone, Debug)]
 pub struct LastWill {
@@ -123,7 +65,7 @@ pub struct LastWill {
 
 /// A client for a connection; nothing is dialled before the first event is asked for. `None` when the link is no broker's, or its
 /// certificates are of no use, which [`crate::check`] tells.
-pub(crate) fn client(connection: &Connection, purpose: Purpose) -> Option<(Client, Events)> {
+pub(crate) fn client(connection: &Connection, will: LastWill) -> Option<(Client, Events)> {
     let (host, port) = connection
         .link
         .socket()
@@ -133,8 +75,8 @@ pub(crate) fn client(connection: &Connection, purpose: Purpose) -> Option<(Clien
         None => Transport::Tcp,
     };
     Some(match connection.mqtt_version {
-        MqttVersion::V5 => client_v5(connection, (host, port), transport, purpose),
-        MqttVersion::V311 => client_v311(connection, (host, port), transport, purpose),
+        MqttVersion::V5 => client_v5(connection, (host, port), transport, will),
+        MqttVersion::V311 => client_v311(connection, (host, port), transport, will),
     })
 }
 
@@ -142,29 +84,18 @@ fn client_v5(
     connection: &Connection,
     (host, port): (&str, u16),
     transport: Transport,
-    purpose: Purpose,
+    will: LastWill,
 ) -> (Client, Events) {
     let mut options = v5::MqttOptions::new(&connection.client_id, host, port);
     options
         .set_keep_alive(KEEP_ALIVE)
         .set_max_packet_size(Some(connection.max_packet_bytes))
         .set_transport(transport);
-    match purpose {
-        Purpose::Listen => {
-            options
-                .set_clean_start(false)
-                .set_session_expiry_interval(Some(SESSION_SECONDS))
-                .set_manual_acks(true)
-                .set_receive_maximum(Some(UNACKNOWLEDGED_MOST));
-        }
-        Purpose::Publish(will) => {
-            let will = Will5::new(will.topic, will.payload, QoS5::AtLeastOnce, true, None);
-            options
-                .set_clean_start(true)
-                .set_outgoing_inflight_upper_limit(IN_FLIGHT_MOST)
-                .set_last_will(will);
-        }
-    }
+    let will = Will5::new(will.topic, will.payload, QoS5::AtLeastOnce, true, None);
+    options
+        .set_clean_start(true)
+        .set_outgoing_inflight_upper_limit(IN_FLIGHT_MOST)
+        .set_last_will(will);
     let mut network = options.network_options();
     network.set_tcp_nodelay(true);
     options.set_network_options(network);
@@ -179,7 +110,7 @@ fn client_v311(
     connection: &Connection,
     (host, port): (&str, u16),
     transport: Transport,
-    purpose: Purpose,
+    will: LastWill,
 ) -> (Client, Events) {
     let mut options = rumqttc::MqttOptions::new(&connection.client_id, host, port);
     let largest = usize::try_from(connection.max_packet_bytes).unwrap_or(usize::MAX);
@@ -187,18 +118,11 @@ fn client_v311(
         .set_keep_alive(KEEP_ALIVE)
         .set_max_packet_size(largest, largest)
         .set_transport(transport);
-    match purpose {
-        Purpose::Listen => {
-            options.set_clean_session(false).set_manual_acks(true);
-        }
-        Purpose::Publish(will) => {
-            let will = Will4::new(will.topic, will.payload, QoS4::AtLeastOnce, true);
-            options
-                .set_clean_session(true)
-                .set_inflight(IN_FLIGHT_MOST)
-                .set_last_will(will);
-        }
-    }
+    let will = Will4::new(will.topic, will.payload, QoS4::AtLeastOnce, true);
+    options
+        .set_clean_session(true)
+        .set_inflight(IN_FLIGHT_MOST)
+        .set_last_will(will);
     if let Some(user) = &connection.user {
         options.set_credentials(user, password(connection));
     }
@@ -215,45 +139,6 @@ fn password(connection: &Connection) -> &str {
 }
 
 impl Client {
-    /// Acknowledges a message that this client brought.
-    pub(crate) fn acknowledge(&self, message: &Message) -> Requested {
-        let is_full = match (self, message) {
-            (Self::V5(client), Message::V5(publish)) => {
-                matches!(client.try_ack(publish), Err(v5::ClientError::TryRequest(_)))
-            }
-            (Self::V311(client), Message::V311(publish)) => {
-                matches!(client.try_ack(publish), Err(rumqttc::ClientError::TryRequest(_)))
-            }
-            // A message of the other version can't have come from this client.
-            _ => false,
-        };
-        if is_full {
-            Requested::NoRoom
-        } else {
-            Requested::Done
-        }
-    }
-
-    /// Subscribes to topics with quality of service 1.
-    ///
-    /// # Errors
-    /// The client has no room for it.
-    pub(crate) fn subscribe(&self, topics: &[String]) -> Result<(), String> {
-        match self {
-            Self::V5(client) => {
-                let filters = topics.iter().map(|topic| Filter::new(topic, QoS5::AtLeastOnce));
-                client
-                    .try_subscribe_many(filters)
-                    .map_err(|error| error.to_string())
-            }
-            Self::V311(client) => {
-                let filter = |topic: &String| SubscribeFilter::new(topic.clone(), QoS4::AtLeastOnce);
-                let subscribed = client.try_subscribe_many(topics.iter().map(filter));
-                subscribed.map_err(|error| error.to_string())
-            }
-        }
-    }
-
     /// Publishes a message with quality of service 1 that the broker keeps for those who come later.
     pub(crate) fn publish_retained(&self, topic: &str, payload: Vec<u8>) -> Requested {
         let is_sent = match self {
@@ -268,24 +153,6 @@ impl Client {
             Requested::Done
         } else {
             Requested::NoRoom
-        }
-    }
-
-    /// Publishes a command that may be lost.
-    pub(crate) fn command(&self, topic: &str, payload: Vec<u8>) {
-        let is_sent = match self {
-            Self::V5(client) => client
-                .try_publish(topic, QoS5::AtMostOnce, false, payload)
-                .is_ok(),
-            Self::V311(client) => client
-                .try_publish(topic, QoS4::AtMostOnce, false, payload)
-                .is_ok(),
-        };
-        if !is_sent {
-            tracing::debug!(
-                topic,
-                "a command finds no room; it is sent when there is a reason again"
-            );
         }
     }
 
@@ -317,14 +184,6 @@ impl Events {
             },
         }
     }
-
-    /// Leaves the present connection, and forgets what was still to be sent on it.
-    pub(crate) fn leave(&mut self) {
-        match self {
-            Self::V5(events) => events.clean(),
-            Self::V311(events) => events.clean(),
-        }
-    }
 }
 
 fn said_of(sent: &Outgoing) -> Said {
@@ -336,17 +195,7 @@ fn said_of(sent: &Outgoing) -> Said {
 
 fn said_v5(packet: Packet5) -> Said {
     match packet {
-        Packet5::ConnAck(answer) => Said::Connected {
-            session_present: answer.session_present,
-        },
-        Packet5::Publish(publish) => Said::Message(Message::V5(publish)),
-        Packet5::SubAck(answer) => {
-            let refused = |code: &Granted5| match code {
-                Granted5::Success(_) => None,
-                code => Some(format!("{code:?}")),
-            };
-            Said::Subscribed(answer.return_codes.iter().map(refused).collect())
-        }
+        Packet5::ConnAck(_) => Said::Connected,
         Packet5::PubAck(answer) => Said::Taken(
             answer.pkid,
             match answer.reason {
@@ -361,17 +210,7 @@ fn said_v5(packet: Packet5) -> Said {
 
 fn said_v311(packet: Packet4) -> Said {
     match packet {
-        Packet4::ConnAck(answer) => Said::Connected {
-            session_present: answer.session_present,
-        },
-        Packet4::Publish(publish) => Said::Message(Message::V311(publish)),
-        Packet4::SubAck(answer) => {
-            let refused = |code: &Granted4| match code {
-                Granted4::Success(_) => None,
-                Granted4::Failure => Some("Failure".to_owned()),
-            };
-            Said::Subscribed(answer.return_codes.iter().map(refused).collect())
-        }
+        Packet4::ConnAck(_) => Said::Connected,
         Packet4::PubAck(answer) => Said::Taken(answer.pkid, Ok(())),
         _ => Said::Nothing,
     }

@@ -9,9 +9,9 @@ use model::{Batch, Connection, Device, DeviceIndex, Missing, Reading, Sample, Un
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::acks::Unacknowledged;
-use super::broker::{Client, Message};
+use super::acks::{Reply, Unacknowledged};
 use super::freshness::Freshness;
+use super::packets::Message;
 use super::payload::Payload;
 use super::silence::Silence;
 use super::sparkplug::nodes::{Nodes, Readings};
@@ -49,12 +49,12 @@ pub(crate) struct Listener<'site> {
     topics: HashMap<&'site str, Vec<usize>>,
     /// The nodes of those that speak Sparkplug.
     nodes: Nodes<'site>,
-    client: Client,
     silence: Silence,
     clock: SteadyClock,
     intake: mpsc::Sender<Delivery>,
     silence_intake: PollIntake,
     acks: mpsc::Sender<Unacknowledged>,
+    replies: mpsc::Sender<Reply>,
 }
 
 impl<'site> Listener<'site> {
@@ -63,9 +63,9 @@ impl<'site> Listener<'site> {
         field: &'site Field,
         connection: &'site Connection,
         devices: &[DeviceIndex],
-        client: Client,
         intake: mpsc::Sender<Delivery>,
         acks: mpsc::Sender<Unacknowledged>,
+        replies: mpsc::Sender<Reply>,
     ) -> Self {
         let mut topics = HashMap::<&str, Vec<usize>>::new();
         let devices: Vec<_> = devices
@@ -104,12 +104,12 @@ impl<'site> Listener<'site> {
             devices: devices.collect(),
             topics,
             nodes,
-            client,
             silence,
             clock,
             silence_intake: PollIntake::new(intake.clone(), &connection.name),
             intake,
             acks,
+            replies,
         }
     }
 
@@ -135,13 +135,14 @@ impl<'site> Listener<'site> {
     /// Hands a message on for every device of its topic; waits while the intake is full.
     async fn take(&mut self, arrival: Arrival) {
         let Arrival { message, era, at } = arrival;
+        let acknowledgement = message.acknowledgement;
         let mut receipts = Vec::new();
         if !self.take_sparkplug(&message, at, &mut receipts).await {
             return;
         }
         // A topic of no device is one that the session still knows from an earlier site: nothing is to be stored of it.
         if let Some(numbers) = self.topics.get(message.topic()) {
-            let payload = Payload::of(message.payload());
+            let payload = Payload::of(&message.payload);
             let now = self.clock.now();
             for number in numbers {
                 self.silence.heard(*number, now);
@@ -151,23 +152,21 @@ impl<'site> Listener<'site> {
                 for batch in heard.batches(&payload, at, now, &self.connection.name) {
                     let (receipt, committed) = receipt();
                     receipts.push(committed);
-                    let receipt = message.is_kept().then_some(receipt);
+                    let receipt = acknowledgement.map(|_| receipt);
                     if self.intake.send(Delivery { batch, receipt }).await.is_err() {
                         return;
                     }
                 }
             }
         }
-        if message.is_kept() {
+        if let Some(acknowledgement) = acknowledgement {
+            let unacknowledged = Unacknowledged {
+                acknowledgement,
+                era,
+                receipts,
+            };
             // The other side ends only after this one.
-            let _ = self
-                .acks
-                .send(Unacknowledged {
-                    message,
-                    era,
-                    receipts,
-                })
-                .await;
+            let _ = self.acks.send(unacknowledged).await;
         }
     }
 
@@ -179,7 +178,7 @@ impl<'site> Listener<'site> {
         receipts: &mut Vec<oneshot::Receiver<()>>,
     ) -> bool {
         let now = self.clock.now();
-        let Some(brought) = self.nodes.take(message.topic(), message.payload(), now) else {
+        let Some(brought) = self.nodes.take(message.topic(), &message.payload, now) else {
             return true;
         };
         if let Some(topic) = brought.rebirth {
@@ -202,7 +201,7 @@ impl<'site> Listener<'site> {
         for batch in batches {
             let (receipt, committed) = receipt();
             receipts.push(committed);
-            let receipt = message.is_kept().then_some(receipt);
+            let receipt = message.acknowledgement.map(|_| receipt);
             if self.intake.send(Delivery { batch, receipt }).await.is_err() {
                 return false;
             }
@@ -212,7 +211,16 @@ impl<'site> Listener<'site> {
 
     fn ask_for_births(&self, topic: &str, at: Timestamp) {
         let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
-        self.client.command(topic, rebirth(millis));
+        let command = Reply::Command {
+            topic: topic.to_owned(),
+            payload: rebirth(millis),
+        };
+        if self.replies.try_send(command).is_err() {
+            tracing::debug!(
+                topic,
+                "a command finds no room; it is sent when there is a reason again"
+            );
+        }
     }
 
     fn tell_silence(&mut self) {

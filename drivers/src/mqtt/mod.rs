@@ -1,10 +1,13 @@
 //! MQTT: listens to the topics of a broker. `payload` says what a message means, `silence` who has said nothing for too long,
-//! `acks` when a message may be acknowledged. `publish` is the other way: what the gateway itself has to say.
+//! `acks` when a message may be acknowledged, `packets` has both versions' bytes, and `line` is one connection. `publish` is the other
+//! way, over rumqttc's client: what the gateway itself has to say.
 
 pub(crate) mod acks;
 pub(crate) mod broker;
 mod freshness;
+mod line;
 pub(crate) mod listen;
+mod packets;
 pub(crate) mod payload;
 pub mod publish;
 #[cfg(test)]
@@ -14,3 +17,5 @@ pub(crate) mod sparkplug;
 pub(crate) mod subscribe;
 #[cfg(test)]
 mod subscribe_tests;
+#[cfg(test)]
+mod waiting_tests;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use super::broker::LastWill;
-use super::broker::{self, Client, Events, Purpose, Requested, Said};
+use super::broker::{self, Client, Events, Requested, Said};
 use crate::backoff::Backoff;
 use crate::clock::SteadyClock;
 use crate::health::LinkState;
@@ -67,7 +67,7 @@ pub async fn run(
     let mut retry = Backoff::new(FIRST_RETRY, LONGEST_RETRY, 0);
     let mut told = None;
     for era in 1.. {
-        let Some((client, events)) = broker::client(&broker, Purpose::Publish(will.clone())) else {
+        let Some((client, events)) = broker::client(&broker, will.clone()) else {
             return;
         };
         let mut session = Session::new(&broker, client, events, era);
@@ -151,7 +151,7 @@ impl<'broker> Session<'broker> {
                 },
             };
             let news = match said {
-                Said::Connected { .. } => {
+                Said::Connected => {
                     self.is_up = true;
                     if *told != Some(LinkState::Works) {
                         *told = Some(LinkState::Works);
@@ -165,7 +165,7 @@ impl<'broker> Session<'broker> {
                 }
                 Said::Taken(packet, taken) => self.taken(packet, taken),
                 Said::Ends(why) => return Some(why),
-                Said::Message(_) | Said::Subscribed(_) | Said::Nothing => None,
+                Said::Nothing => None,
             };
             if let Some(news) = news {
                 heard.send(news).await.ok()?;

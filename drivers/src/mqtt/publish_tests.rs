@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{Connection, Link, MqttVersion};
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -75,7 +75,7 @@ impl Client {
 }
 
 /// The first byte of a packet, and what follows its length.
-async fn packet(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+pub(super) async fn packet(stream: &mut (impl AsyncRead + Unpin)) -> (u8, Vec<u8>) {
     let kind = stream.read_u8().await.unwrap();
     let (mut length, mut shift) = (0_usize, 0);
     loop {
@@ -256,6 +256,48 @@ async fn what_the_broker_refuses_is_told_with_its_reason_and_the_rest_goes_on() 
     assert_eq!(publisher.next().await, Heard::Refused(1, "NotAuthorized".into()));
     assert_eq!(publisher.next().await, Heard::Taken(2));
     publisher.task.abort();
+}
+
+/// A broker that hangs keeps the connection, so that nothing but its silence shows.
+#[tokio::test]
+async fn a_broker_that_hangs_is_given_up_after_half_a_minute_and_found_again_when_it_goes_on() {
+    for mqtt_version in [MqttVersion::V5, MqttVersion::V311] {
+        let broker = Broker::start(&format!("hangs-{mqtt_version:?}")).await;
+        let mut publisher = publisher_to(Connection {
+            mqtt_version,
+            ..broker.connection()
+        });
+        assert_eq!(publisher.next().await, Heard::Up { era: 1 });
+        publisher.give(1, 1).await;
+        assert_eq!(publisher.next().await, Heard::Taken(1));
+        broker.signal("STOP");
+        let began = tokio::time::Instant::now();
+        tokio::time::pause();
+        publisher.give(2, 1).await;
+        let Some(Heard::Down(why)) = publisher.heard.recv().await else {
+            panic!("the broker hangs, and nobody sees it");
+        };
+        tokio::time::resume();
+        assert!(why.contains("taken nothing for 30s"), "{why}");
+        assert!(
+            (30..=31).contains(&began.elapsed().as_secs()),
+            "{:?}",
+            began.elapsed()
+        );
+        broker.signal("CONT");
+        // It may have been dialled in the meantime, before it went on.
+        let era = loop {
+            match publisher.next().await {
+                Heard::Up { era } => break era,
+                Heard::Down(_) => {}
+                heard => panic!("{heard:?}"),
+            }
+        };
+        publisher.give(2, era).await;
+        assert_eq!(publisher.next().await, Heard::Taken(2));
+        publisher.stop.cancel();
+        publisher.task.await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
-//! The loop of one broker's connection: connects with a session that the broker keeps, subscribes, and passes messages on.
+//! The loop of one broker's connection: connects with a session that the broker keeps, subscribes, passes messages on, and
+//! acknowledges what is stored.
 //!
-//! It waits for the gateway only when a broker sends more than it was told to, and not for long; the number of unacknowledged
-//! messages bounds what can be under way. A message beyond the connection's `max_packet_bytes` is not sent to us by an
+//! While there is no room for another message it reads nothing more, which is back-pressure on the broker, and goes on acknowledging,
+//! which is what makes room: a broker may send as much at once as it likes, and Mosquitto does when a session is resumed, whatever bound
+//! we gave it. A message of quality of service 0 does not wait; without room it is dropped and counted.
+//!
+//! A message beyond the connection's `max_packet_bytes` is not sent to us by an
 //! MQTT 5 broker, which was told the bound when we connected: it drops that message, and the others go on. A broker that sends it
 //! all the same is disconnected, and would send it again: then the setting has to be raised, as the log says.
 //!
@@ -12,14 +16,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{Connection, ConnectionIndex, DeviceIndex, Link, Site, Unit};
-use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
+use model::{Connection, ConnectionIndex, DeviceIndex, Site, Unit};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::acks::{Era, acknowledge_all};
-use super::broker::{self, Client, Events, Message, Purpose, Said, UNACKNOWLEDGED_MOST};
+use super::acks::{Acks, Reply, Then, settle};
+use super::line::Line;
 use super::listen::{Arrival, Listener};
+use super::packets::{Message, Said};
 use super::sparkplug::nodes::{Place, speaks_sparkplug};
 use crate::backoff::Backoff;
 use crate::clock::SteadyClock;
@@ -28,14 +33,25 @@ use crate::field::Field;
 use crate::health::LinkState;
 use crate::meters::ConnectionMeters;
 
-/// Messages that wait to be read: all that can be unacknowledged, and some of quality of service 0.
-const ARRIVALS_MOST: usize = 2 * UNACKNOWLEDGED_MOST as usize;
+/// Messages that wait to be read; at the bound no more are taken from the connection.
+const ARRIVALS_MOST: usize = 2_000;
+/// Messages that were read and are not on disk yet; at the bound the next waits to be read. A quarter of what may wait for the outbox, so
+/// that a disk that is slow for a while leaves room for polls.
+const UNSTORED_MOST: usize = 4_096;
+/// Replies that wait to be sent; they wait for nothing but this loop.
+const REPLIES_MOST: usize = 2_000;
+/// So many replies are taken at one wake-up.
+const REPLIES_AT_ONCE: usize = 512;
 /// Topics in one subscription; a thousand of the longest would burst some brokers' largest packet.
 const TOPICS_AT_ONCE: usize = 100;
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
-/// How long a message may wait for room; shorter than the broker waits to hear from us.
-const WAITS_FOR_ROOM: Duration = Duration::from_secs(10);
+/// How long after a message that could not be stored the broker is made to send it again.
+const REDELIVERY_PAUSE: Duration = if cfg!(test) {
+    Duration::from_millis(300)
+} else {
+    Duration::from_secs(10)
+};
 /// How long a stop may wait for the receipts of what was delivered.
 const LAST_RECEIPTS: Duration = Duration::from_secs(1);
 
@@ -53,34 +69,24 @@ pub(crate) async fn run(
     ) else {
         return;
     };
-    let Some((client, events)) = broker::client(&connection, Purpose::Listen) else {
-        return;
-    };
-    let era = Arc::new(Era::first());
-    let redeliver = Arc::new(Notify::new());
     let (arrivals, arrived) = mpsc::channel(ARRIVALS_MOST);
-    let (to_acknowledge, unacknowledged) = mpsc::channel(ARRIVALS_MOST);
-    let name = connection.name.clone();
-    let acks = tokio::spawn(acknowledge_all(
-        unacknowledged,
-        client.clone(),
-        era.clone(),
-        redeliver.clone(),
-        name,
-    ));
+    let (to_settle, unsettled) = mpsc::channel(UNSTORED_MOST);
+    let (replies, to_say) = mpsc::channel(REPLIES_MOST);
+    let settling = tokio::spawn(settle(unsettled, replies.clone()));
     let topics = topics(field.site(), &devices);
     let listener = {
-        let (field, connection, client, stop) =
-            (field.clone(), connection.clone(), client.clone(), stop.clone());
+        let (field, connection, stop) = (field.clone(), connection.clone(), stop.clone());
         tokio::spawn(async move {
-            Listener::new(&field, &connection, &devices, client, intake, to_acknowledge)
+            Listener::new(&field, &connection, &devices, intake, to_settle, replies)
                 .go_on(arrived, stop)
                 .await;
         })
     };
-    let mut subscriber = Subscriber::new(&connection, meters, client, era, topics, arrivals);
-    subscriber.go_on(events, &redeliver, &stop, acks).await;
+    Subscriber::new(connection, meters, topics, arrivals)
+        .go_on(to_say, &stop)
+        .await;
     listener.abort();
+    settling.abort();
 }
 
 fn topics(site: &Site, devices: &[DeviceIndex]) -> Vec<String> {
@@ -98,21 +104,30 @@ fn topics(site: &Site, devices: &[DeviceIndex]) -> Vec<String> {
     topics.into_iter().collect()
 }
 
+/// Why a connection is over.
+enum Ended {
+    /// We are to stop, or nobody takes messages any more.
+    Stop,
+    /// All that is unacknowledged is to be sent again.
+    Again,
+    /// It broke.
+    Broke(String),
+}
+
 struct Subscriber {
-    name: String,
-    link: Link,
-    client: Client,
-    era: Arc<Era>,
+    connection: Connection,
     topics: Vec<String>,
-    /// The topics of each subscription that the broker has not answered yet.
-    unanswered: VecDeque<Vec<String>>,
     arrivals: mpsc::Sender<Arrival>,
     clock: SteadyClock,
     retry: Backoff,
-    ever_up: bool,
-    is_up: bool,
+    /// The number of the present connection.
+    era: u64,
     /// Whether the broker has answered for all topics of this site in the session that it keeps.
     is_subscribed: bool,
+    /// The topics of each subscription that the broker has not answered yet.
+    unanswered: VecDeque<Vec<String>>,
+    /// What has arrived and finds no room; until it does, nothing more is read.
+    held: Option<Arrival>,
     /// What was last logged of the connection.
     told: Option<LinkState>,
     meters: Arc<ConnectionMeters>,
@@ -120,129 +135,94 @@ struct Subscriber {
 
 impl Subscriber {
     fn new(
-        connection: &Connection,
+        connection: Connection,
         meters: Arc<ConnectionMeters>,
-        client: Client,
-        era: Arc<Era>,
         topics: Vec<String>,
         arrivals: mpsc::Sender<Arrival>,
     ) -> Self {
         Self {
-            name: connection.name.clone(),
-            link: connection.link.clone(),
-            client,
-            era,
+            connection,
             topics,
-            unanswered: VecDeque::new(),
             arrivals,
             clock: SteadyClock::begin(),
             retry: Backoff::new(FIRST_RETRY, LONGEST_RETRY, 0),
-            ever_up: false,
-            is_up: false,
+            era: 0,
             is_subscribed: false,
+            unanswered: VecDeque::new(),
+            held: None,
             told: None,
             meters,
         }
     }
 
-    async fn go_on(
-        &mut self,
-        mut events: Events,
-        redeliver: &Notify,
-        stop: &CancellationToken,
-        acks: JoinHandle<()>,
-    ) {
+    async fn go_on(&mut self, mut replies: mpsc::Receiver<Reply>, stop: &CancellationToken) {
         loop {
-            let event = tokio::select! {
-                () = stop.cancelled() => break,
-                () = redeliver.notified() => {
-                    self.give_up(&mut events);
-                    continue;
-                }
-                event = events.next() => event,
+            let opened = tokio::select! {
+                () = stop.cancelled() => return,
+                () = discard(&mut replies) => return,
+                opened = Line::open(&self.connection) => opened,
             };
-            match event {
-                Ok(said) => {
-                    if !self.take(said).await {
-                        self.give_up(&mut events);
-                    }
+            let ended = match opened {
+                Ok((mut line, session_present)) => {
+                    self.came_up(&mut line, session_present);
+                    let ended = self.serve(line, &mut replies, stop).await;
+                    self.meters.set_up(false);
+                    ended
                 }
-                Err(error) => {
-                    self.give_up(&mut events);
-                    let wait = self.went_down(&error);
-                    tokio::select! {
-                        () = stop.cancelled() => break,
-                        () = tokio::time::sleep(wait) => {}
-                    }
-                }
+                Err(why) => Ended::Broke(why),
+            };
+            self.held = None;
+            self.unanswered.clear();
+            let wait = match ended {
+                Ended::Stop => return,
+                Ended::Again => continue,
+                Ended::Broke(why) => self.went_down(&why),
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = discard(&mut replies) => return,
+                () = tokio::time::sleep(wait) => {}
             }
         }
-        if self.is_up {
-            self.say_goodbye(events, acks).await;
-        }
-    }
-
-    /// Leaves the present connection, if there is one; the next poll makes another.
-    fn give_up(&mut self, events: &mut Events) {
-        self.era.turn();
-        // After the era has turned, so that no acknowledgement of an earlier connection is left in the queue.
-        events.leave();
-        self.unanswered.clear();
-        self.is_up = false;
-        self.meters.set_up(false);
     }
 
     fn went_down(&mut self, error: &str) -> Duration {
         let wait = self.retry.failed(self.clock.now());
         if self.told != Some(LinkState::Down) {
             self.told = Some(LinkState::Down);
+            let (name, link) = (&self.connection.name, &self.connection.link);
             let next = "it is tried again, ever more seldom, up to every 30 s";
-            tracing::warn!(connection = self.name, link = %self.link, error, "connection to the broker is down; {next}");
+            tracing::warn!(connection = name, %link, error, "connection to the broker is down; {next}");
         }
         wait
     }
 
-    /// Takes what the broker sends; whether the connection can go on.
-    async fn take(&mut self, said: Said) -> bool {
-        match said {
-            Said::Connected { session_present } => self.came_up(session_present),
-            Said::Message(message) => return self.pass_on(message).await,
-            Said::Subscribed(refused) => self.subscribed(&refused),
-            Said::Ends(reason) => {
-                tracing::warn!(connection = self.name, reason, "the broker ends the connection");
-            }
-            Said::Sent(_) | Said::Taken(..) | Said::Nothing => {}
+    fn came_up(&mut self, line: &mut Line, session_present: bool) {
+        if self.era > 0 {
+            self.meters.reconnects.increment(1);
         }
-        true
-    }
-
-    fn came_up(&mut self, session_present: bool) {
-        self.era.turn();
+        self.era += 1;
         // A session of an earlier run may know other topics than this site has, so this run subscribes at least once.
         self.is_subscribed &= session_present;
         if !self.is_subscribed {
-            self.subscribe();
+            self.subscribe(line);
         }
-        if self.ever_up {
-            self.meters.reconnects.increment(1);
-        }
-        self.ever_up = true;
-        self.is_up = true;
         self.meters.set_up(true);
         if self.told != Some(LinkState::Works) {
             self.told = Some(LinkState::Works);
-            tracing::info!(connection = self.name, link = %self.link, session_present, "connection to the broker works");
+            let (name, link) = (&self.connection.name, &self.connection.link);
+            tracing::info!(connection = name, %link, session_present, "connection to the broker works");
         }
     }
 
-    fn subscribe(&mut self) {
+    fn subscribe(&mut self, line: &mut Line) {
         for topics in self.topics.chunks(TOPICS_AT_ONCE) {
-            match self.client.subscribe(topics) {
+            match line.subscribe(topics) {
                 Ok(()) => self.unanswered.push_back(topics.to_vec()),
                 Err(error) => {
                     let first = topics.first();
                     tracing::error!(
-                        connection = self.name,
+                        connection = self.connection.name,
                         ?first,
                         error,
                         "cannot subscribe; these devices stay silent"
@@ -250,6 +230,121 @@ impl Subscriber {
                 }
             }
         }
+    }
+
+    /// Passes messages on and acknowledges what is stored, as long as the connection holds.
+    async fn serve(
+        &mut self,
+        mut line: Line,
+        replies: &mut mpsc::Receiver<Reply>,
+        stop: &CancellationToken,
+    ) -> Ended {
+        let mut acks = Acks::of(self.era);
+        let mut ask_again_at = None;
+        let mut said = Vec::with_capacity(REPLIES_AT_ONCE);
+        loop {
+            if let Err(why) = self.take_what_arrived(&mut line) {
+                return Ended::Broke(why);
+            }
+            tokio::select! {
+                // What was stored comes before what comes next, and goes out together.
+                biased;
+                () = stop.cancelled() => {
+                    self.say_goodbye(line, acks, replies).await;
+                    return Ended::Stop;
+                }
+                count = replies.recv_many(&mut said, REPLIES_AT_ONCE) => {
+                    if count == 0 {
+                        return Ended::Stop;
+                    }
+                    for reply in said.drain(..) {
+                        if self.reply(&mut line, &mut acks, reply) == Then::AskAgain {
+                            ask_again_at = Some(Instant::now() + REDELIVERY_PAUSE);
+                        }
+                    }
+                }
+                () = reached(ask_again_at) => return Ended::Again,
+                room = self.arrivals.reserve(), if self.held.is_some() => match room {
+                    Ok(room) => {
+                        if let Some(arrival) = self.held.take() {
+                            room.send(arrival);
+                        }
+                    }
+                    Err(_) => return Ended::Stop,
+                },
+                went_on = line.go_on(self.held.is_none()) => if let Err(why) = went_on {
+                    return Ended::Broke(why);
+                },
+            }
+        }
+    }
+
+    /// Takes what has arrived, as far as there is room for it.
+    fn take_what_arrived(&mut self, line: &mut Line) -> Result<(), String> {
+        while self.held.is_none()
+            && let Some(said) = line.said()?
+        {
+            match said {
+                Said::Message(message) => self.pass_on(message),
+                Said::Subscribed(refused) => self.subscribed(&refused),
+                Said::WantsBack(packet) => line.acknowledge(packet),
+                Said::Ends(reason) => {
+                    tracing::warn!(
+                        connection = self.connection.name,
+                        reason,
+                        "the broker ends the connection"
+                    );
+                }
+                Said::Connected { .. } | Said::Nothing => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn pass_on(&mut self, message: Message) {
+        self.retry.succeeded();
+        self.meters.messages.increment(1);
+        let may_be_lost = message.acknowledgement.is_none();
+        let arrival = Arrival {
+            message,
+            era: self.era,
+            at: Timestamp::now(),
+        };
+        if let Err(refused) = self.arrivals.try_send(arrival) {
+            if may_be_lost {
+                self.meters.messages_dropped.increment(1);
+            } else {
+                self.held = Some(refused.into_inner());
+            }
+        }
+    }
+
+    /// Sends a reply if it is one to this connection's messages; what follows of it was done, but for asking again.
+    fn reply(&self, line: &mut Line, acks: &mut Acks, reply: Reply) -> Then {
+        let settled = match reply {
+            Reply::Settled(settled) => settled,
+            Reply::Command { topic, payload } => {
+                if let Err(error) = line.command(&topic, payload) {
+                    tracing::warn!(
+                        connection = self.connection.name,
+                        topic,
+                        error,
+                        "a command cannot be sent"
+                    );
+                }
+                return Then::Leave;
+            }
+        };
+        let then = acks.then(settled);
+        match then {
+            Then::Acknowledge(acknowledgement) => line.acknowledge(acknowledgement),
+            Then::AskAgain => tracing::warn!(
+                connection = self.connection.name,
+                "a message could not be stored; it stays unacknowledged and is asked for again"
+            ),
+            Then::Leave => {}
+        }
+        then
     }
 
     fn subscribed(&mut self, refused: &[Option<String>]) {
@@ -261,7 +356,7 @@ impl Subscriber {
             if let Some(code) = code {
                 let next = "its devices stay silent until the broker's access list allows it";
                 tracing::error!(
-                    connection = self.name,
+                    connection = self.connection.name,
                     topic,
                     code,
                     "the broker refuses a topic; {next}"
@@ -270,54 +365,42 @@ impl Subscriber {
         }
     }
 
-    /// Passes a message on. A message that will be acknowledged waits for room: Mosquitto sends a session's whole queue when it is
-    /// resumed, whatever bound we gave it. Waiting is back-pressure on the broker, and it ends: then everything comes again.
-    async fn pass_on(&mut self, message: Message) -> bool {
-        self.retry.succeeded();
-        self.meters.messages.increment(1);
-        let may_be_lost = !message.is_kept();
-        let arrival = Arrival {
-            message,
-            era: self.era.now(),
-            at: Timestamp::now(),
-        };
-        if may_be_lost {
-            if self.arrivals.try_send(arrival).is_err() {
-                self.meters.messages_dropped.increment(1);
-            }
-            return true;
-        }
-        let passed = tokio::time::timeout(WAITS_FOR_ROOM, self.arrivals.send(arrival)).await;
-        if passed.is_err() {
-            let next = "the connection is made anew, and all that is unacknowledged comes again";
-            tracing::warn!(
-                connection = self.name,
-                "messages come faster than they are stored; {next}"
-            );
-        }
-        passed.is_ok()
-    }
-
     /// Sends the acknowledgements of what is stored within a moment, then disconnects; the broker keeps the session.
-    async fn say_goodbye(&mut self, mut events: Events, acks: JoinHandle<()>) {
+    async fn say_goodbye(&self, mut line: Line, mut acks: Acks, replies: &mut mpsc::Receiver<Reply>) {
         let goodbye = async {
-            let mut acks = acks;
             loop {
+                line.forget();
                 tokio::select! {
-                    _ = &mut acks => break,
-                    event = events.next() => if event.is_err() { return },
+                    reply = replies.recv() => match reply {
+                        Some(reply) => _ = self.reply(&mut line, &mut acks, reply),
+                        None => break,
+                    },
+                    went_on = line.go_on(true) => if went_on.is_err() { return },
                 }
             }
-            if self.client.disconnect() {
-                // The broker closes once it has read all that we sent; closing before it could take the last from it.
-                while events.next().await.is_ok() {}
+            line.disconnect();
+            // The broker closes once it has read all that we sent; closing before it could take the last from it.
+            while line.go_on(true).await.is_ok() {
+                line.forget();
             }
         };
         if tokio::time::timeout(LAST_RECEIPTS, goodbye).await.is_err() {
             tracing::debug!(
-                connection = self.name,
+                connection = self.connection.name,
                 "stopped without waiting longer; unacknowledged messages come again"
             );
         }
+    }
+}
+
+/// Takes replies to a connection that is gone, so that nobody waits with one; returns when nobody is left who has any.
+async fn discard(replies: &mut mpsc::Receiver<Reply>) {
+    while replies.recv().await.is_some() {}
+}
+
+async fn reached(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Broker {
 
 impl Broker {
     /// Starts one on a free port, and waits until it listens.
-    async fn start(test: &str) -> Self {
+    pub(super) async fn start(test: &str) -> Self {
         Self::start_with(test, |_| String::new()).await
     }
 
@@ -72,6 +72,13 @@ impl Broker {
         broker
     }
 
+    /// Sends its process a signal: STOP, as if it hung, or CONT.
+    pub(super) fn signal(&self, name: &str) {
+        let process = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &process]).status();
+        assert!(sent.unwrap().success());
+    }
+
     pub(super) fn connection(&self) -> Connection {
         connection(Link::Mqtt {
             host: "127.0.0.1".into(),
@@ -80,7 +87,7 @@ impl Broker {
     }
 
     /// Publishes messages with quality of service 1 and waits until the broker has them all.
-    async fn publish(&self, topic: &str, messages: &[&[u8]]) {
+    pub(super) async fn publish(&self, topic: &str, messages: &[&[u8]]) {
         let mut options = MqttOptions::new("publisher", "127.0.0.1", self.port);
         options.set_max_packet_size(Some(1_000_000));
         let (client, mut events) = AsyncClient::new(options, messages.len() + 10);
@@ -107,13 +114,13 @@ impl Drop for Broker {
     }
 }
 
-struct Running {
-    deliveries: mpsc::Receiver<Delivery>,
+pub(super) struct Running {
+    pub(super) deliveries: mpsc::Receiver<Delivery>,
     drivers: Drivers,
     stop: CancellationToken,
 }
 
-fn run(site: Site, room: usize) -> Running {
+pub(super) fn run(site: Site, room: usize) -> Running {
     let (intake, deliveries) = mpsc::channel(room);
     let stop = CancellationToken::new();
     let drivers = start(Arc::new(Field::new(Arc::new(site))), intake, stop.clone());
@@ -140,7 +147,7 @@ impl Running {
         }
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.stop.cancel();
         // What is still on its way is given up, as by a gateway that is told to end.
         drop(self.deliveries);
@@ -149,10 +156,14 @@ impl Running {
 }
 
 /// A site with devices on these topics, whose one point is `/v`; its intervals are so long that nobody is silent.
-fn listening(broker: &Broker, topics: &[&str]) -> Site {
+pub(super) fn listening(broker: &Broker, topics: &[&str]) -> Site {
+    listening_to(broker.connection(), topics)
+}
+
+pub(super) fn listening_to(broker: Connection, topics: &[&str]) -> Site {
     let broker = Connection {
         interval: Duration::from_secs(600),
-        ..broker.connection()
+        ..broker
     };
     let profile = profile(vec![point_in_json("/v", DataType::F64)]);
     site(
@@ -163,13 +174,13 @@ fn listening(broker: &Broker, topics: &[&str]) -> Site {
     )
 }
 
-fn value(batch: &Batch) -> f64 {
+pub(super) fn value(batch: &Batch) -> f64 {
     let good = batch.samples[0].reading.good().and_then(Value::as_number);
     good.unwrap_or_else(|| panic!("{batch:?}"))
 }
 
 /// Publishes until the site's subscription is there, which is when the first message comes through.
-async fn until_heard(broker: &Broker, running: &mut Running, topic: &str) {
+pub(super) async fn until_heard(broker: &Broker, running: &mut Running, topic: &str) {
     loop {
         broker.publish(topic, &[br#"{"v": 0}"#]).await;
         if let Ok(Some(delivery)) =
