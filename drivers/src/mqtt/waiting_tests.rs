@@ -108,7 +108,7 @@ async fn what_is_stored_is_acknowledged_even_while_there_is_no_room_for_another_
         let all = (1..=WAITING).flat_map(move |number| published(version, number));
         let all: Vec<_> = all.collect();
         let sending = tokio::spawn(async move { says.write_all(&all).await.map(|()| says) });
-        // The first is stored; nobody takes another, so that all room is soon used up.
+        // The first is stored; nobody takes another, so that all room is soon used up, which nothing shows from outside.
         let first = running.soon().await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         first.receipt.unwrap().committed();
