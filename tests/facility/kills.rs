@@ -21,7 +21,7 @@ const PEOPLE: [&str; 2] = ["Wang", "Li"];
 const LONGEST_REST: Duration = Duration::from_millis(40);
 /// More tickets than are opened in a few lives.
 const NEWEST: usize = 200;
-/// So many kills, and then every so manieth, are followed by a look through everything; the others by one through what the last lives
+/// After each of the first so many kills everything is looked through, then once in so many; after the others only what the last lives
 /// did, or the looking would take longer than the killing.
 const WHOLE_LOOK_EVERY: usize = 20;
 
