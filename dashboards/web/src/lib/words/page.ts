@@ -111,6 +111,7 @@ export const page = {
   nobody_yet: { zh: '无人', en: 'nobody' },
   person_none: { zh: '还没有填写姓名', en: 'No name given yet' },
   warnings: { zh: '提醒', en: 'Reminders' },
+  n_warnings: { zh: '{n} 条提醒', en: '{n} reminders' },
   roster_gap: {
     zh: '现在没有人值班:请在 roster.csv 里补上这个时段,否则报警无人可通知。',
     en: 'Nobody is on duty now: fill this time in roster.csv, or an alarm has nobody to call.',
