@@ -206,8 +206,7 @@ fn write_block(
     series: u32,
     readings: &[Option<Reading>],
 ) -> rusqlite::Result<()> {
-    let mut summary = Summary::default();
-    readings.iter().flatten().for_each(|reading| summary.add(reading));
+    let summary = Summary::of(readings.iter().flatten());
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO blocks (slot, series, count, sum, low, high, quality, body)
@@ -261,7 +260,8 @@ fn unpack_times(bytes: &[u8], from: i64) -> Option<Vec<i64>> {
     // Each has a byte at least, so that a spoiled count ends with the bytes.
     let count = bytes.unsigned()?;
     let (mut at, mut step) = (from, 0_i64);
-    let mut times = Vec::new();
+    let most = usize::try_from(count).unwrap_or(usize::MAX).min(bytes.0.len());
+    let mut times = Vec::with_capacity(most);
     for _ in 0..count {
         step = step.checked_add(bytes.signed()?)?;
         at = at.checked_add(step)?;

@@ -2,7 +2,8 @@
 //!
 //! The newest minutes are kept as each commit left them; what is older is packed by slots of ten minutes, a column a point; and hours
 //! are summed up for years. `chain` is what a device says anew, `group` and `recent` are the rows of commits, `pack`, `device_slot` and
-//! `column` what they become, `summary` and `hours` what stretches say without being unpacked.
+//! `column` what they become, `summary` and `hours` what stretches say without being unpacked, `trend` one point's
+//! history.
 
 mod chain;
 mod column;
@@ -16,6 +17,7 @@ mod recent;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod trend;
 mod varint;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,9 +8,10 @@ use model::Reading;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::device_slot::times_of;
-use super::recent::{self, sort_newest_last};
+use super::recent;
 use super::summary::Summary;
-use super::{SLOT_NANOSECONDS, column, hours};
+use super::trend::PointHistory;
+use super::{SLOT_NANOSECONDS, column};
 use crate::store::StoreError;
 use crate::store::database::{Database, nanoseconds, timestamp};
 
@@ -33,7 +34,7 @@ pub struct Recorded {
 pub enum Piece {
     /// One reading.
     Reading(Recorded),
-    /// What a whole slot of ten minutes, or a whole hour, that began then says together.
+    /// What a stretch that began then says together: a slot of ten minutes, an hour, or an interval as far as a slot has it.
     Stretch(Timestamp, Summary),
 }
 
@@ -42,14 +43,14 @@ pub enum Piece {
 pub enum Grain {
     /// Every reading.
     Readings,
-    /// Slots of ten minutes, and hours where the readings are gone, may be told by their summaries where they lie within one of the
-    /// intervals of this length, in nanoseconds, that are counted from 1970.
+    /// What lies within one of the intervals of this length, in nanoseconds, that are counted from 1970, may be told by summaries:
+    /// slots of ten minutes and hours by those that are kept, parts of slots by those of their readings.
     Within(i64),
 }
 
 impl Grain {
     /// Whether a stretch may be told by its summary.
-    fn takes(self, begins: i64, length: i64) -> bool {
+    pub(super) fn takes(self, begins: i64, length: i64) -> bool {
         match self {
             Self::Readings => false,
             Self::Within(every) => {
@@ -207,7 +208,7 @@ pub(super) fn oldest_slot(connection: &Connection) -> rusqlite::Result<Option<i6
 }
 
 /// The first and the last slot of a stretch.
-fn slots_of(from: i64, to: i64) -> (i64, i64) {
+pub(super) fn slots_of(from: i64, to: i64) -> (i64, i64) {
     (
         from.div_euclid(SLOT_NANOSECONDS),
         to.saturating_sub(1).div_euclid(SLOT_NANOSECONDS),
@@ -296,7 +297,7 @@ fn packed_of_device(connection: &Connection, slot: i64, known: &Known) -> rusqli
 }
 
 /// A series' readings in a packed slot that has so many times; none where it is not there or spoiled.
-fn column_of(
+pub(super) fn column_of(
     connection: &Connection,
     slot: i64,
     series: u32,
@@ -312,109 +313,4 @@ fn column_of(
         })
         .optional()?;
     Ok(column.flatten().unwrap_or_default())
-}
-
-/// One series of a device, over a stretch.
-struct PointHistory<'connection> {
-    connection: &'connection Connection,
-    device: i64,
-    series: u32,
-    from: i64,
-    to: i64,
-}
-
-impl PointHistory<'_> {
-    fn each(&self, grain: Grain, mut take: impl FnMut(Piece) -> bool) -> rusqlite::Result<()> {
-        let recent: BTreeSet<i64> = recent::slots(self.connection)?.into_iter().collect();
-        let (first, last) = slots_of(self.from, self.to);
-        let slots = self.slots(first, last, &recent)?;
-        if !self.older_hours(slots.first().copied(), grain, &mut take)? {
-            return Ok(());
-        }
-        for slot in slots {
-            let begins = slot.saturating_mul(SLOT_NANOSECONDS);
-            let is_whole = self.from <= begins && begins.saturating_add(SLOT_NANOSECONDS) <= self.to;
-            let mut said = Vec::new();
-            if recent.contains(&slot) {
-                said = recent::of_series(self.connection, slot, self.device, self.series)?;
-            }
-            if is_whole && said.is_empty() && grain.takes(begins, SLOT_NANOSECONDS) {
-                if let Some(summary) = self.summary(slot)?
-                    && !take(Piece::Stretch(timestamp(begins), summary))
-                {
-                    return Ok(());
-                }
-                continue;
-            }
-            let mut readings = self.packed(slot)?;
-            readings.append(&mut said);
-            sort_newest_last(&mut readings);
-            for (at, reading) in readings {
-                let at_hand = self.from <= at && at < self.to;
-                if at_hand
-                    && !take(Piece::Reading(Recorded {
-                        at: timestamp(at),
-                        reading,
-                    }))
-                {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The slots in which the device has anything, and those that have rows, of any device.
-    fn slots(&self, first: i64, last: i64, recent: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
-        let mut slots: BTreeSet<i64> = recent.range(first..=last).copied().collect();
-        let mut packed = self
-            .connection
-            .prepare_cached("SELECT slot FROM times WHERE device = ?1 AND slot >= ?2 AND slot <= ?3")?;
-        let packed = packed.query_map(params![self.device, first, last], |row| row.get::<_, i64>(0))?;
-        for slot in packed {
-            slots.insert(slot?);
-        }
-        Ok(slots)
-    }
-
-    /// Tells the whole hours before the first slot that has readings; whether more is wanted.
-    fn older_hours(
-        &self,
-        first_slot: Option<i64>,
-        grain: Grain,
-        take: &mut impl FnMut(Piece) -> bool,
-    ) -> rusqlite::Result<bool> {
-        let hour = hours::HOUR_NANOSECONDS;
-        let from = self.from.div_euclid(hour) + i64::from(self.from.rem_euclid(hour) > 0);
-        let to = self.to.div_euclid(hour);
-        let to = first_slot.map_or(to, |slot| to.min(slot.div_euclid(hours::SLOTS)));
-        if grain == Grain::Readings {
-            return Ok(true);
-        }
-        hours::each(self.connection, self.series, from, to, |number, summary| {
-            let begins = number.saturating_mul(hour);
-            !grain.takes(begins, hour) || take(Piece::Stretch(timestamp(begins), summary))
-        })
-    }
-
-    fn summary(&self, slot: i64) -> rusqlite::Result<Option<Summary>> {
-        self.connection
-            .prepare_cached(
-                "SELECT count, sum, low, high, quality FROM blocks WHERE slot = ?1 AND series = ?2",
-            )?
-            .query_row(params![slot, self.series], |row| Summary::of_row(row, 0))
-            .optional()
-    }
-
-    fn packed(&self, slot: i64) -> rusqlite::Result<Vec<(i64, Reading)>> {
-        let Some(times) = times_of(self.connection, self.device, slot)? else {
-            return Ok(Vec::new());
-        };
-        let column = column_of(self.connection, slot, self.series, times.len())?;
-        Ok(times
-            .into_iter()
-            .zip(column)
-            .filter_map(|(at, reading)| Some((at, reading?)))
-            .collect())
-    }
 }

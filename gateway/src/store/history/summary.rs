@@ -31,6 +31,13 @@ impl Default for Summary {
 }
 
 impl Summary {
+    /// What readings say together.
+    pub fn of<'reading>(readings: impl IntoIterator<Item = &'reading Reading>) -> Self {
+        let mut summary = Self::default();
+        readings.into_iter().for_each(|reading| summary.add(reading));
+        summary
+    }
+
     /// Adds a reading.
     pub fn add(&mut self, reading: &Reading) {
         let quality = match reading {

@@ -143,6 +143,61 @@ fn a_slot_says_its_mean_and_ends_without_being_unpacked() {
     );
 }
 
+/// What a trend says interval by interval, put together as whoever shows it does.
+fn by_intervals(
+    reader: &HistoryReader,
+    grain: Grain,
+    every: i64,
+) -> BTreeMap<i64, (u64, String, Option<f64>, Option<f64>, u8)> {
+    let mut intervals: BTreeMap<i64, Summary> = BTreeMap::new();
+    let take = |piece| {
+        let (begins, summary) = match piece {
+            Piece::Reading(recorded) => (recorded.at, Summary::of([&recorded.reading])),
+            Piece::Stretch(begins, summary) => (begins, summary),
+        };
+        let number = begins
+            .duration_since(Timestamp::UNIX_EPOCH)
+            .as_secs()
+            .div_euclid(every);
+        intervals.entry(number).or_default().join(&summary);
+        true
+    };
+    let trend = Trend {
+        grain,
+        ..trend(123, 2345)
+    };
+    reader.each("fire-main-1", "main_pressure", trend, take).unwrap();
+    let said = |it: &Summary| (it.count, format!("{:.9}", it.sum), it.low, it.high, it.quality);
+    intervals
+        .iter()
+        .map(|(number, summary)| (*number, said(summary)))
+        .collect()
+}
+
+#[test]
+fn intervals_say_what_their_readings_say_however_long_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = open(folder.path());
+    for second in (0..2400).filter(|second| second % 97 > 40) {
+        writer.put(&batch(second, pressure(second)));
+    }
+    writer.commit().unwrap();
+    let reader = writer.reader().unwrap();
+    let same = |what: &str| {
+        for every in [1, 7, 60, 420, 600, 700, 1200] {
+            let coarse = by_intervals(&reader, Grain::Within(every * 1_000_000_000), every);
+            assert_eq!(
+                coarse,
+                by_intervals(&reader, Grain::Readings, every),
+                "{what}: {every} s"
+            );
+        }
+    };
+    same("as it came");
+    pack(&mut writer, 1900);
+    same("packed but for the end");
+}
+
 fn bound(readings_before: i64, hours_before: i64, bytes: u64) -> Bound {
     Bound {
         readings_before: at(readings_before),

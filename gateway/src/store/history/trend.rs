@@ -1,0 +1,203 @@
+//! One point's history over a stretch of time, as fine as it is wanted.
+
+use std::collections::BTreeSet;
+
+use model::Reading;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::device_slot::times_of;
+use super::reader::{Grain, Piece, Recorded, column_of, slots_of};
+use super::recent::{self, sort_newest_last};
+use super::summary::Summary;
+use super::{SLOT_NANOSECONDS, hours};
+use crate::store::database::timestamp;
+
+/// One series of a device, over a stretch.
+pub(super) struct PointHistory<'connection> {
+    pub(super) connection: &'connection Connection,
+    pub(super) device: i64,
+    pub(super) series: u32,
+    pub(super) from: i64,
+    pub(super) to: i64,
+}
+
+impl PointHistory<'_> {
+    /// Tells it piece by piece, oldest first, until no more is wanted.
+    pub(super) fn each(&self, grain: Grain, mut take: impl FnMut(Piece) -> bool) -> rusqlite::Result<()> {
+        let recent: BTreeSet<i64> = recent::slots(self.connection)?.into_iter().collect();
+        let (first, last) = slots_of(self.from, self.to);
+        let slots = self.slots(first, last, &recent)?;
+        if !self.older_hours(slots.first().copied(), grain, &mut take)? {
+            return Ok(());
+        }
+        for slot in slots {
+            let begins = slot.saturating_mul(SLOT_NANOSECONDS);
+            let is_whole = self.from <= begins && begins.saturating_add(SLOT_NANOSECONDS) <= self.to;
+            let mut said = Vec::new();
+            if recent.contains(&slot) {
+                said = recent::of_series(self.connection, slot, self.device, self.series)?;
+            }
+            let goes_on = if is_whole && said.is_empty() && grain.takes(begins, SLOT_NANOSECONDS) {
+                match self.summary(slot)? {
+                    Some(summary) => take(Piece::Stretch(timestamp(begins), summary)),
+                    None => true,
+                }
+            } else {
+                let mut readings = self.packed(slot)?;
+                readings.append(&mut said);
+                sort_newest_last(&mut readings);
+                readings.retain(|(at, _)| (self.from..self.to).contains(at));
+                match grain {
+                    Grain::Readings => readings.into_iter().all(|(at, reading)| take(piece(at, reading))),
+                    Grain::Within(every) => by_intervals(&readings, every, &mut take),
+                }
+            };
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The slots in which the device has anything, and those that have rows, of any device.
+    fn slots(&self, first: i64, last: i64, recent: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
+        let mut slots: BTreeSet<i64> = recent.range(first..=last).copied().collect();
+        let mut packed = self
+            .connection
+            .prepare_cached("SELECT slot FROM times WHERE device = ?1 AND slot >= ?2 AND slot <= ?3")?;
+        let packed = packed.query_map(params![self.device, first, last], |row| row.get::<_, i64>(0))?;
+        for slot in packed {
+            slots.insert(slot?);
+        }
+        Ok(slots)
+    }
+
+    /// Tells the whole hours before the first slot that has readings; whether more is wanted.
+    fn older_hours(
+        &self,
+        first_slot: Option<i64>,
+        grain: Grain,
+        take: &mut impl FnMut(Piece) -> bool,
+    ) -> rusqlite::Result<bool> {
+        let hour = hours::HOUR_NANOSECONDS;
+        let from = self.from.div_euclid(hour) + i64::from(self.from.rem_euclid(hour) > 0);
+        let to = self.to.div_euclid(hour);
+        let to = first_slot.map_or(to, |slot| to.min(slot.div_euclid(hours::SLOTS)));
+        if grain == Grain::Readings {
+            return Ok(true);
+        }
+        hours::each(self.connection, self.series, from, to, |number, summary| {
+            let begins = number.saturating_mul(hour);
+            !grain.takes(begins, hour) || take(Piece::Stretch(timestamp(begins), summary))
+        })
+    }
+
+    fn summary(&self, slot: i64) -> rusqlite::Result<Option<Summary>> {
+        self.connection
+            .prepare_cached(
+                "SELECT count, sum, low, high, quality FROM blocks WHERE slot = ?1 AND series = ?2",
+            )?
+            .query_row(params![slot, self.series], |row| Summary::of_row(row, 0))
+            .optional()
+    }
+
+    fn packed(&self, slot: i64) -> rusqlite::Result<Vec<(i64, Reading)>> {
+        let Some(times) = times_of(self.connection, self.device, slot)? else {
+            return Ok(Vec::new());
+        };
+        let column = column_of(self.connection, slot, self.series, times.len())?;
+        let mut readings = Vec::with_capacity(times.len());
+        let there = times.into_iter().zip(column);
+        readings.extend(there.filter_map(|(at, reading)| Some((at, reading?))));
+        Ok(readings)
+    }
+}
+
+fn piece(at: i64, reading: Reading) -> Piece {
+    Piece::Reading(Recorded {
+        at: timestamp(at),
+        reading,
+    })
+}
+
+/// Tells what readings say interval by interval; whether more is wanted. Where only one of an interval is good it is told itself: a state
+/// is no number then.
+fn by_intervals(readings: &[(i64, Reading)], every: i64, take: &mut impl FnMut(Piece) -> bool) -> bool {
+    let every = every.max(1);
+    let mut rest = readings;
+    while let Some((first, _)) = rest.first() {
+        let begins = first.div_euclid(every).saturating_mul(every);
+        let end = begins.saturating_add(every);
+        let count = rest.partition_point(|(at, _)| *at < end).max(1);
+        let (interval, after) = rest.split_at(count);
+        rest = after;
+        let mut good = interval.iter().filter(|(_, reading)| reading.is_good());
+        let told = match (good.next(), good.next()) {
+            (Some((at, reading)), None) => piece(*at, reading.clone()),
+            _ => Piece::Stretch(
+                timestamp(begins),
+                Summary::of(interval.iter().map(|(_, reading)| reading)),
+            ),
+        };
+        if !take(told) {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Missing, Value};
+
+    fn told(readings: &[(i64, Reading)]) -> Vec<Piece> {
+        let mut told = Vec::new();
+        by_intervals(readings, 10, &mut |piece| {
+            told.push(piece);
+            true
+        });
+        told
+    }
+
+    #[test]
+    fn an_interval_is_told_together_and_the_only_good_reading_of_one_by_itself() {
+        let number = |number: f64| Reading::Good(Value::Number(number));
+        let on = || Reading::Good(Value::Bool(true));
+        let missing = || Reading::Missing(Missing::NoAnswer);
+        let pieces = told(&[
+            (-3, number(1.0)),
+            (-1, number(3.0)),
+            (4, missing()),
+            (5, on()),
+            (9, missing()),
+            (20, missing()),
+            (29, missing()),
+            (30, on()),
+        ]);
+        let [
+            Piece::Stretch(first_at, first),
+            Piece::Reading(second),
+            Piece::Stretch(_, third),
+            Piece::Reading(fourth),
+        ] = pieces.as_slice()
+        else {
+            panic!("{pieces:?}")
+        };
+        assert_eq!((*first_at, first.mean()), (timestamp(-10), Some(2.0)));
+        assert_eq!((second.at, &second.reading), (timestamp(5), &on()));
+        assert_eq!((third.count, third.quality), (0, 2));
+        assert_eq!(fourth.at, timestamp(30));
+    }
+
+    #[test]
+    fn nothing_more_is_told_when_nothing_more_is_wanted() {
+        let readings = [3, 13, 23].map(|at| (at, Reading::Good(Value::Number(1.0))));
+        let mut count = 0;
+        let goes_on = by_intervals(&readings, 10, &mut |_| {
+            count += 1;
+            count < 2
+        });
+        assert_eq!((count, goes_on), (2, false));
+    }
+}
