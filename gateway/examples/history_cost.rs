@@ -165,6 +165,11 @@ fn trends(
         ("every reading of it all", begin, Grain::Readings),
         ("its slots of ten minutes", begin, Grain::Within(600_000_000_000)),
         ("by nine minutes", begin, Grain::Within(540_000_000_000)),
+        (
+            "by 90 seconds, which cut minutes",
+            begin,
+            Grain::Within(90_000_000_000),
+        ),
         ("the last ten minutes", ten_minutes, Grain::Readings),
     ] {
         let mut pieces = 0;

@@ -28,12 +28,18 @@ const TEXTS: u8 = 4;
 const MIXED: u8 = 5;
 const CONSTANT: u8 = 6;
 
-/// Packs the readings of a slot, in the order of its times; `None` where the point was not read.
-pub(super) fn pack(readings: &[Option<Reading>]) -> Vec<u8> {
+/// Packs a few readings without deflating them: beginning to inflate costs more than what is in them.
+pub(super) fn pack_few(readings: &[Option<Reading>]) -> Vec<u8> {
     let mut plain = vec![PLAIN];
     pack_qualities(&mut plain, readings);
     let values: Vec<&Value> = readings.iter().flatten().filter_map(Reading::value).collect();
     pack_values(&mut plain, &values);
+    plain
+}
+
+/// Packs the readings of a slot, in the order of its times; `None` where the point was not read.
+pub(super) fn pack(readings: &[Option<Reading>]) -> Vec<u8> {
+    let plain = pack_few(readings);
     if plain.len() < WORTH_DEFLATING {
         return plain;
     }

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::chain::Chain;
 use super::group::entries;
+use super::minutes::Minutes;
 use super::recent::sort_newest_last;
-use super::summary::Summary;
 use super::varint::{Bytes, put_signed, put_unsigned};
 use super::{SLOT_NANOSECONDS, column};
 
@@ -182,7 +182,8 @@ pub(super) fn pack_device(
             write_times(transaction, device, slot, &columns.times)?;
         }
         for (series, readings) in &columns.columns {
-            write_block(transaction, slot, *series, readings)?;
+            let minutes = Minutes::of(&columns.times, readings, from);
+            write_block(transaction, slot, *series, readings, &minutes)?;
         }
         if !columns.more {
             return Ok(columns.left_out);
@@ -205,12 +206,13 @@ fn write_block(
     slot: i64,
     series: u32,
     readings: &[Option<Reading>],
+    minutes: &Minutes,
 ) -> rusqlite::Result<()> {
-    let summary = Summary::of(readings.iter().flatten());
+    let summary = minutes.together();
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO blocks (slot, series, count, sum, low, high, quality, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT OR REPLACE INTO blocks (slot, series, count, sum, low, high, quality, body, minutes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             slot,
@@ -220,7 +222,8 @@ fn write_block(
             summary.low,
             summary.high,
             summary.quality,
-            column::pack(readings)
+            column::pack(readings),
+            minutes.pack()
         ])?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! The newest minutes are kept as each commit left them; what is older is packed by slots of ten minutes, a column a point; and hours
 //! are summed up for years. `chain` is what a device says anew, `group` and `recent` are the rows of commits, `pack`, `device_slot` and
-//! `column` what they become, `summary` and `hours` what stretches say without being unpacked, `trend` one point's
+//! `column` what they become, `summary`, `minutes` and `hours` what stretches say without being unpacked, `trend` one point's
 //! history.
 
 mod chain;
@@ -10,6 +10,7 @@ mod column;
 mod device_slot;
 mod group;
 mod hours;
+mod minutes;
 mod number;
 mod pack;
 mod reader;
@@ -41,6 +42,7 @@ pub use summary::Summary;
 const STEPS: &[&str] = &[
     include_str!("../migrations/history_1.sql"),
     include_str!("../migrations/history_2.sql"),
+    include_str!("../migrations/history_3.sql"),
 ];
 
 /// A slot's length: so long a stretch is packed together.

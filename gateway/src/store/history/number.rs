@@ -1,7 +1,7 @@
 //! Numbers that a person would write with up to six decimals, as whole ones with a scale, where they read back exactly.
 
 /// How many decimals a number is tried with.
-const MOST_DECIMALS: u8 = 6;
+pub(super) const MOST_DECIMALS: u8 = 6;
 /// Scales 0 to 6 are so many decimals of a double; 7 to 13 the same of a single that was widened.
 pub(super) const SCALES: u8 = 2 * (MOST_DECIMALS + 1);
 const TENS: [f64; 7] = [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
@@ -23,6 +23,11 @@ pub(super) fn back(whole: i64, scale: u8) -> f64 {
     } else {
         number
     }
+}
+
+/// The number to so many decimals, six at most.
+pub(super) fn nearest(number: f64, decimals: u8) -> f64 {
+    (number * tens(decimals)).round() / tens(decimals)
 }
 
 /// The first scale that a number reads back with.

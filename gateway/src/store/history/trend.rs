@@ -6,6 +6,7 @@ use model::Reading;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::device_slot::times_of;
+use super::minutes::{MINUTE_NANOSECONDS, Minutes};
 use super::reader::{Grain, Piece, Recorded, column_of, slots_of};
 use super::recent::{self, sort_newest_last};
 use super::summary::Summary;
@@ -43,13 +44,12 @@ impl PointHistory<'_> {
                     None => true,
                 }
             } else {
-                let mut readings = self.packed(slot)?;
-                readings.append(&mut said);
-                sort_newest_last(&mut readings);
-                readings.retain(|(at, _)| (self.from..self.to).contains(at));
                 match grain {
-                    Grain::Readings => readings.into_iter().all(|(at, reading)| take(piece(at, reading))),
-                    Grain::Within(every) => by_intervals(&readings, every, &mut take),
+                    Grain::Within(every) => self.intervals(slot, said, every, &mut take)?,
+                    Grain::Readings => {
+                        let mut readings = self.readings(slot, said)?.into_iter();
+                        readings.all(|(at, reading)| take(piece(at, reading)))
+                    }
                 }
             };
             if !goes_on {
@@ -57,6 +57,73 @@ impl PointHistory<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The readings of a slot that are asked for, with those that are not packed yet.
+    fn readings(&self, slot: i64, mut said: Vec<(i64, Reading)>) -> rusqlite::Result<Vec<(i64, Reading)>> {
+        let mut readings = self.packed(slot)?;
+        readings.append(&mut said);
+        sort_newest_last(&mut readings);
+        readings.retain(|(at, _)| (self.from..self.to).contains(at));
+        Ok(readings)
+    }
+
+    /// Tells a slot by intervals: by its minutes where they are kept and lie within one, by its readings otherwise; whether more is
+    /// wanted.
+    fn intervals(
+        &self,
+        slot: i64,
+        said: Vec<(i64, Reading)>,
+        every: i64,
+        take: &mut impl FnMut(Piece) -> bool,
+    ) -> rusqlite::Result<bool> {
+        let minutes = if said.is_empty() && every >= MINUTE_NANOSECONDS {
+            self.minutes(slot)?
+        } else {
+            None
+        };
+        let Some(minutes) = minutes else {
+            return Ok(by_intervals(&self.readings(slot, said)?, every, take));
+        };
+        let mut readings = None;
+        let mut begins = slot.saturating_mul(SLOT_NANOSECONDS);
+        for minute in minutes.0 {
+            let end = begins.saturating_add(MINUTE_NANOSECONDS);
+            let is_whole = self.from <= begins && end <= self.to;
+            let takes = is_whole && Grain::Within(every).takes(begins, MINUTE_NANOSECONDS);
+            let goes_on = match minute {
+                None => true,
+                // One good reading is told itself: a state is no number then.
+                Some(minute) if takes && minute.count != 1 => take(Piece::Stretch(timestamp(begins), minute)),
+                Some(_) => {
+                    let readings = match &mut readings {
+                        Some(readings) => readings,
+                        none => none.insert(self.readings(slot, Vec::new())?),
+                    };
+                    let before = readings.partition_point(|(at, _)| *at < begins);
+                    let count = readings.partition_point(|(at, _)| *at < end) - before;
+                    let of_minute = readings.iter().skip(before).take(count).cloned();
+                    by_intervals(&of_minute.collect::<Vec<_>>(), every, take)
+                }
+            };
+            if !goes_on {
+                return Ok(false);
+            }
+            begins = end;
+        }
+        Ok(true)
+    }
+
+    /// The minutes of a slot, if they are kept.
+    fn minutes(&self, slot: i64) -> rusqlite::Result<Option<Minutes>> {
+        let minutes = self
+            .connection
+            .prepare_cached("SELECT minutes FROM blocks WHERE slot = ?1 AND series = ?2")?
+            .query_row(params![slot, self.series], |row| {
+                Ok(row.get_ref(0)?.as_blob().ok().and_then(Minutes::unpack))
+            })
+            .optional()?;
+        Ok(minutes.flatten())
     }
 
     /// The slots in which the device has anything, and those that have rows, of any device.
