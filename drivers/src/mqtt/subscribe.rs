@@ -35,9 +35,9 @@ use crate::meters::ConnectionMeters;
 
 /// Messages that wait to be read; at the bound no more are taken from the connection.
 const ARRIVALS_MOST: usize = 2_000;
-/// Messages that were read and are not on disk yet; at the bound the next waits to be read. A quarter of what may wait for the outbox, so
-/// that a disk that is slow for a while leaves room for polls.
-const UNSTORED_MOST: usize = 4_096;
+/// Messages that were read and are not on disk yet; at the bound the next waits to be read. As many as arrive while one group is
+/// committed, which takes some 40 ms.
+const UNSTORED_MOST: usize = 8_192;
 /// Replies that wait to be sent; they wait for nothing but this loop.
 const REPLIES_MOST: usize = 2_000;
 /// So many replies are taken at one wake-up.

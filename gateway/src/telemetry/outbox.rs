@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::gzip::compressed;
-use super::queue::{Ended, NotTaken, QueueReceiver, QueueSender, Taken, queue};
+use super::queue::{Ended, NotTaken, QueueReceiver, QueueSender, Taken, queue, unconfirmed};
 use super::settled::oldest_kept;
 use super::{DeviceCounters, LineRenderer, Room, Trouble};
 use crate::store::{Body, OutboxWriter, TakenOver, is_spoiled};
@@ -23,7 +23,7 @@ use crate::store::{Body, OutboxWriter, TakenOver, is_spoiled};
 const GROUP_TIME: Duration = Duration::from_millis(25);
 /// Lines of a group at most, before compression, in bytes.
 const GROUP_BYTES: usize = 1 << 20;
-/// Batches that may wait for the outbox's thread; beyond it a poll's batch is dropped and counted.
+/// Batches of polls that may wait for the outbox's thread; beyond it a poll's batch is dropped and counted.
 const QUEUE_BATCHES: usize = 16_384;
 /// How often a group that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -127,10 +127,10 @@ impl Outbox {
     /// # Errors
     /// The queue is full, or the thread has ended; the batches are not taken and their receipts never given.
     pub fn take(&self, batches: Vec<Taken>) -> Result<(), NotTaken> {
-        if !self.queue.has_room(&batches) {
+        let count = unconfirmed(&batches);
+        if !self.queue.has_room(count) {
             return Err(NotTaken::Full(batches));
         }
-        let count = batches.len();
         if self.queue.put(Told::Batches(batches), count) {
             Ok(())
         } else {

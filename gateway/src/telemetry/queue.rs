@@ -26,6 +26,11 @@ pub enum NotTaken {
 #[derive(Clone, Copy, Debug)]
 pub struct Ended;
 
+/// How many batches of a group nobody is told about when they are stored: those of polls.
+pub fn unconfirmed(group: &[Taken]) -> usize {
+    group.iter().filter(|(_, receipt)| receipt.is_none()).count()
+}
+
 /// A queue's way in.
 pub struct QueueSender<T> {
     queue: Sender<(T, usize)>,
@@ -39,7 +44,7 @@ pub struct QueueReceiver<T> {
     waiting: Arc<AtomicUsize>,
 }
 
-/// A queue in which at most so many batches wait.
+/// A queue in which at most so many batches wait, besides those that are acknowledged when they are stored.
 pub fn queue<T>(bound: usize) -> (QueueSender<T>, QueueReceiver<T>) {
     let (sender, receiver) = channel();
     let waiting = Arc::new(AtomicUsize::new(0));
@@ -68,14 +73,13 @@ impl<T> Clone for QueueSender<T> {
 }
 
 impl<T> QueueSender<T> {
-    /// Whether so many more batches may wait. Messages that are acknowledged when they are stored may always: those who send them
-    /// keep few of them under way, and would otherwise have them sent again only after a reconnection.
-    pub fn has_room(&self, group: &[Taken]) -> bool {
-        let unconfirmed = group.iter().filter(|(_, receipt)| receipt.is_none()).count();
-        unconfirmed == 0 || self.waiting.load(Ordering::Relaxed) + unconfirmed <= self.bound
+    /// Whether so many more batches may wait that nobody is told about. Messages that are acknowledged when they are stored may always,
+    /// and take no room from polls: each broker's listener bounds how many of its own are under way.
+    pub fn has_room(&self, batches: usize) -> bool {
+        batches == 0 || self.waiting.load(Ordering::Relaxed) + batches <= self.bound
     }
 
-    /// Puts something in that has so many batches; whether somebody still takes things out.
+    /// Puts something in that has so many batches that nobody is told about; whether somebody still takes things out.
     pub fn put(&self, item: T, batches: usize) -> bool {
         self.waiting.fetch_add(batches, Ordering::Relaxed);
         self.queue.send((item, batches)).is_ok()
@@ -140,12 +144,19 @@ mod tests {
     #[test]
     fn polls_are_refused_at_the_bound_and_messages_that_wait_for_a_receipt_are_not() {
         let (sender, receiver) = queue(10);
-        assert!(sender.has_room(&group(10, false)));
-        assert!(!sender.has_room(&group(11, false)));
-        sender.put((), 10);
-        assert!(!sender.has_room(&group(1, false)));
-        assert!(sender.has_room(&group(1, true)));
+        let put = |count, confirmed| {
+            let batches = unconfirmed(&group(count, confirmed));
+            sender.has_room(batches) && sender.put((), batches)
+        };
+        assert!(!put(11, false));
+        // However many messages wait, polls have their own room.
+        assert!(put(1_000, true));
+        assert!(put(10, false));
+        assert!(!put(1, false));
+        assert!(put(1, true));
         receiver.next();
-        assert!(sender.has_room(&group(10, false)));
+        assert!(!put(1, false));
+        receiver.next();
+        assert!(put(10, false));
     }
 }

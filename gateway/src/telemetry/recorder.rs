@@ -10,7 +10,7 @@ use metrics::{Histogram, counter, histogram};
 use model::{DeviceIndex, Site};
 use tracing::{error, info, warn};
 
-use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
+use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue, unconfirmed};
 use super::settled::oldest_kept;
 use super::{DeviceCounters, Room, Trouble};
 use crate::store::{Bound, HistoryReader, HistoryWriter, StoreError, is_spoiled};
@@ -98,10 +98,10 @@ impl Recorder {
     /// # Errors
     /// The queue is full, or the thread has ended.
     pub fn take(&self, batches: Vec<Taken>) -> Result<(), NotTaken> {
-        if !self.queue.has_room(&batches) {
+        let count = unconfirmed(&batches);
+        if !self.queue.has_room(count) {
             return Err(NotTaken::Full(batches));
         }
-        let count = batches.len();
         if self.queue.put(batches, count) {
             Ok(())
         } else {
