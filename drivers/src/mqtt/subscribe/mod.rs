@@ -11,20 +11,19 @@
 //!
 //! A retained message is taken like any other, at the time when it arrives: MQTT does not say how old it is.
 
+mod serve;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use model::{Connection, ConnectionIndex, DeviceIndex, Site, Unit};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::acks::{Acks, Reply, Then, settle};
+use super::acks::{Reply, settle};
 use super::line::Line;
 use super::listen::{Arrival, Listener};
-use super::packets::{Message, Said};
 use super::sparkplug::nodes::{Place, speaks_sparkplug};
 use crate::backoff::Backoff;
 use crate::clock::SteadyClock;
@@ -40,20 +39,10 @@ const ARRIVALS_MOST: usize = 2_000;
 const UNSTORED_MOST: usize = 8_192;
 /// Replies that wait to be sent; they wait for nothing but this loop.
 const REPLIES_MOST: usize = 2_000;
-/// So many replies are taken at one wake-up.
-const REPLIES_AT_ONCE: usize = 512;
 /// Topics in one subscription; a thousand of the longest would burst some brokers' largest packet.
 const TOPICS_AT_ONCE: usize = 100;
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
-/// How long after a message that could not be stored the broker is made to send it again.
-const REDELIVERY_PAUSE: Duration = if cfg!(test) {
-    Duration::from_millis(300)
-} else {
-    Duration::from_secs(10)
-};
-/// How long a stop may wait for the receipts of what was delivered.
-const LAST_RECEIPTS: Duration = Duration::from_secs(1);
 
 /// Listens to the devices of a broker until `stop` is cancelled.
 pub(crate) async fn run(
@@ -231,176 +220,9 @@ impl Subscriber {
             }
         }
     }
-
-    /// Passes messages on and acknowledges what is stored, as long as the connection holds.
-    async fn serve(
-        &mut self,
-        mut line: Line,
-        replies: &mut mpsc::Receiver<Reply>,
-        stop: &CancellationToken,
-    ) -> Ended {
-        let mut acks = Acks::of(self.era);
-        let mut ask_again_at = None;
-        let mut said = Vec::with_capacity(REPLIES_AT_ONCE);
-        loop {
-            if let Err(why) = self.take_what_arrived(&mut line) {
-                return Ended::Broke(why);
-            }
-            tokio::select! {
-                // What was stored comes before what comes next, and goes out together.
-                biased;
-                () = stop.cancelled() => {
-                    self.say_goodbye(line, acks, replies).await;
-                    return Ended::Stop;
-                }
-                count = replies.recv_many(&mut said, REPLIES_AT_ONCE) => {
-                    if count == 0 {
-                        return Ended::Stop;
-                    }
-                    for reply in said.drain(..) {
-                        if self.reply(&mut line, &mut acks, reply) == Then::AskAgain {
-                            ask_again_at = Some(Instant::now() + REDELIVERY_PAUSE);
-                        }
-                    }
-                }
-                () = reached(ask_again_at) => return Ended::Again,
-                room = self.arrivals.reserve(), if self.held.is_some() => match room {
-                    Ok(room) => {
-                        if let Some(arrival) = self.held.take() {
-                            room.send(arrival);
-                        }
-                    }
-                    Err(_) => return Ended::Stop,
-                },
-                went_on = line.go_on(self.held.is_none()) => if let Err(why) = went_on {
-                    return Ended::Broke(why);
-                },
-            }
-        }
-    }
-
-    /// Takes what has arrived, as far as there is room for it.
-    fn take_what_arrived(&mut self, line: &mut Line) -> Result<(), String> {
-        while self.held.is_none()
-            && let Some(said) = line.said()?
-        {
-            match said {
-                Said::Message(message) => self.pass_on(message),
-                Said::Subscribed(refused) => self.subscribed(&refused),
-                Said::WantsBack(packet) => line.acknowledge(packet),
-                Said::Ends(reason) => {
-                    tracing::warn!(
-                        connection = self.connection.name,
-                        reason,
-                        "the broker ends the connection"
-                    );
-                }
-                Said::Connected { .. } | Said::Nothing => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn pass_on(&mut self, message: Message) {
-        self.retry.succeeded();
-        self.meters.messages.increment(1);
-        let may_be_lost = message.acknowledgement.is_none();
-        let arrival = Arrival {
-            message,
-            era: self.era,
-            at: Timestamp::now(),
-        };
-        if let Err(refused) = self.arrivals.try_send(arrival) {
-            if may_be_lost {
-                self.meters.messages_dropped.increment(1);
-            } else {
-                self.held = Some(refused.into_inner());
-            }
-        }
-    }
-
-    /// Sends a reply if it is one to this connection's messages; what follows of it was done, but for asking again.
-    fn reply(&self, line: &mut Line, acks: &mut Acks, reply: Reply) -> Then {
-        let settled = match reply {
-            Reply::Settled(settled) => settled,
-            Reply::Command { topic, payload } => {
-                if let Err(error) = line.command(&topic, payload) {
-                    tracing::warn!(
-                        connection = self.connection.name,
-                        topic,
-                        error,
-                        "a command cannot be sent"
-                    );
-                }
-                return Then::Leave;
-            }
-        };
-        let then = acks.then(settled);
-        match then {
-            Then::Acknowledge(acknowledgement) => line.acknowledge(acknowledgement),
-            Then::AskAgain => tracing::warn!(
-                connection = self.connection.name,
-                "a message could not be stored; it stays unacknowledged and is asked for again"
-            ),
-            Then::Leave => {}
-        }
-        then
-    }
-
-    fn subscribed(&mut self, refused: &[Option<String>]) {
-        // An answer that grants something shows that the connection is good for more than connecting.
-        self.retry.succeeded();
-        let topics = self.unanswered.pop_front().unwrap_or_default();
-        self.is_subscribed = self.unanswered.is_empty();
-        for (topic, code) in topics.iter().zip(refused) {
-            if let Some(code) = code {
-                let next = "its devices stay silent until the broker's access list allows it";
-                tracing::error!(
-                    connection = self.connection.name,
-                    topic,
-                    code,
-                    "the broker refuses a topic; {next}"
-                );
-            }
-        }
-    }
-
-    /// Sends the acknowledgements of what is stored within a moment, then disconnects; the broker keeps the session.
-    async fn say_goodbye(&self, mut line: Line, mut acks: Acks, replies: &mut mpsc::Receiver<Reply>) {
-        let goodbye = async {
-            loop {
-                line.forget();
-                tokio::select! {
-                    reply = replies.recv() => match reply {
-                        Some(reply) => _ = self.reply(&mut line, &mut acks, reply),
-                        None => break,
-                    },
-                    went_on = line.go_on(true) => if went_on.is_err() { return },
-                }
-            }
-            line.disconnect();
-            // The broker closes once it has read all that we sent; closing before it could take the last from it.
-            while line.go_on(true).await.is_ok() {
-                line.forget();
-            }
-        };
-        if tokio::time::timeout(LAST_RECEIPTS, goodbye).await.is_err() {
-            tracing::debug!(
-                connection = self.connection.name,
-                "stopped without waiting longer; unacknowledged messages come again"
-            );
-        }
-    }
 }
 
 /// Takes replies to a connection that is gone, so that nobody waits with one; returns when nobody is left who has any.
 async fn discard(replies: &mut mpsc::Receiver<Reply>) {
     while replies.recv().await.is_some() {}
-}
-
-async fn reached(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }
