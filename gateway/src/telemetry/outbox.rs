@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::gzip::compressed;
+use super::gzip::Packing;
 use super::queue::{Ended, NotTaken, QueueReceiver, QueueSender, Taken, queue, unconfirmed};
 use super::settled::oldest_kept;
 use super::{DeviceCounters, LineRenderer, Room, Trouble};
@@ -113,7 +113,7 @@ impl Outbox {
                 parts,
                 began: Instant::now(),
                 newest,
-                lines: String::new(),
+                lines: Packing::default(),
                 piece_at: Instant::now(),
                 piece_refused: false,
             }
@@ -173,8 +173,8 @@ struct OutboxThread {
     commit_seconds: Histogram,
     failures: Counter,
     newest: watch::Sender<Newest>,
-    /// The group's lines; its room is used again and again.
-    lines: String,
+    /// The group's lines.
+    lines: Packing,
     /// When the next piece of a spoiled outbox is due, if there is one, and whether the last was refused.
     piece_at: Instant,
     piece_refused: bool,
@@ -247,12 +247,6 @@ impl OutboxThread {
 
     /// Collects what comes within the group's time and size.
     fn collect(&mut self, first: Told, told: &QueueReceiver<Told>) -> Group {
-        let used = self.lines.len();
-        self.lines.clear();
-        // At the start, and after a wait for the disk, a group is many times what one usually is.
-        if self.lines.capacity() / 4 > used {
-            self.lines.shrink_to(2 * used);
-        }
         let mut group = Group {
             samples: 0,
             batches: Vec::new(),
@@ -261,7 +255,7 @@ impl OutboxThread {
             until: Instant::now() + GROUP_TIME,
         };
         self.add(&mut group, first);
-        while self.lines.len() < GROUP_BYTES {
+        while self.lines.text_bytes() < GROUP_BYTES {
             match told.next_until(group.until) {
                 Ok(Some(next)) => self.add(&mut group, next),
                 Ok(None) | Err(Ended) => break,
@@ -274,7 +268,7 @@ impl OutboxThread {
         match told {
             Told::Batches(batches) => {
                 for (batch, _) in &batches {
-                    group.samples += self.renderer.render(&mut self.lines, batch);
+                    group.samples += self.renderer.render(self.lines.text(), batch);
                 }
                 group.batches.extend(batches);
             }
@@ -322,7 +316,7 @@ impl OutboxThread {
     /// Stores a group, however long the disk refuses: meanwhile the queue fills, and beyond its bound batches are dropped and
     /// counted. Gives up only when the gateway stops; then the group was never counted as taken.
     fn store(&mut self, group: &mut Group) -> bool {
-        let body = compressed(&self.lines);
+        let body = self.lines.finish();
         let started = Instant::now();
         let mut refused = false;
         loop {
