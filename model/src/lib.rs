@@ -39,4 +39,4 @@ pub use site::{InfluxDb, InfluxVersion, Notify, Script, Secret, Site, Webhook};
 pub use standard::{AvailabilityTarget, Calendar, DayKind, Deadlines, Every, PlannedWork, Standard, Target};
 pub use sun::{Coordinates, Sun, sun};
 pub use text::Text;
-pub use value::{Doubt, Missing, Reading, Value};
+pub use value::{Doubt, Missing, Reading, ThinText, Value};

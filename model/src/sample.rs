@@ -33,3 +33,13 @@ impl Batch {
             .count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_four_words_since_a_second_of_a_campus_has_75_000_of_them() {
+        assert_eq!((size_of::<Reading>(), size_of::<Sample>()), (24, 32));
+    }
+}

@@ -11,7 +11,37 @@ pub enum Value {
     /// A state.
     Bool(bool),
     /// A text.
-    Text(Arc<str>),
+    Text(ThinText),
+}
+
+/// A text that is shared, and one word long: nearly all values are numbers, and each reading is as long as the longest kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThinText(Arc<Box<str>>);
+
+impl std::ops::Deref for ThinText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for ThinText {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<Whole: Into<Box<str>>> From<Whole> for ThinText {
+    fn from(text: Whole) -> Self {
+        Self(Arc::new(text.into()))
+    }
+}
+
+impl fmt::Display for ThinText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
 }
 
 impl Value {

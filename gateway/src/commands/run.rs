@@ -1,11 +1,13 @@
 //! `run`: the daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gateway::daemon::Daemon;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use model::Site;
+use rules::Rules;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -13,35 +15,17 @@ use super::{not_started, site};
 
 /// Runs the gateway for a site until it is asked to end.
 pub async fn run(path: PathBuf, data: Option<PathBuf>, stop: CancellationToken) -> u8 {
-    let checked = match site::read(&path, site::environment()) {
-        Ok(checked) => checked,
+    let (site, rules) = match read(&path) {
+        Ok(read) => read,
         Err(reason) => return not_started(&reason),
     };
-    if !checked.faults.is_empty() {
-        site::print_faults(&checked.faults);
-        return not_started(&format!(
-            "{}: {} faults in the site",
-            path.display(),
-            checked.faults.len()
-        ));
-    }
-    if let Some(gap) = site::roster_gap(&checked.site, Timestamp::now()) {
-        warn!("{gap}");
-    }
     let metrics = match recorder() {
         Ok(metrics) => metrics,
         Err(reason) => return not_started(&reason),
     };
     let data = data.unwrap_or_else(|| path.join("data"));
-    let (devices, points) = (checked.site.devices.len(), checked.site.point_count());
-    let daemon = Daemon::start(
-        Arc::new(checked.site),
-        Arc::new(checked.rules),
-        &data,
-        metrics,
-        stop,
-    )
-    .await;
+    let (devices, points) = (site.devices.len(), site.point_count());
+    let daemon = Daemon::start(Arc::new(site), Arc::new(rules), &data, metrics, stop).await;
     match daemon {
         Ok(daemon) => {
             // The one line on standard output: a parent that gave port 0 reads the address from it.
@@ -52,6 +36,23 @@ pub async fn run(path: PathBuf, data: Option<PathBuf>, stop: CancellationToken) 
         }
         Err(error) => not_started(&error.to_string()),
     }
+}
+
+/// The site and its rules, without the files that they were read from: those are not needed any more, and a campus has long ones.
+fn read(path: &Path) -> Result<(Site, Rules), String> {
+    let checked = site::read(path, site::environment())?;
+    if !checked.faults.is_empty() {
+        site::print_faults(&checked.faults);
+        return Err(format!(
+            "{}: {} faults in the site",
+            path.display(),
+            checked.faults.len()
+        ));
+    }
+    if let Some(gap) = site::roster_gap(&checked.site, Timestamp::now()) {
+        warn!("{gap}");
+    }
+    Ok((checked.site, checked.rules))
 }
 
 /// The recorder of metrics, before anything registers one.

@@ -4,7 +4,6 @@
 //! with up to six decimals are kept as whole numbers, others as their bits; both read back exactly as they were.
 
 use std::io::{Read, Write};
-use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
@@ -248,7 +247,7 @@ fn unpack_values<'bytes>(bytes: &mut Bytes<'bytes>, count: usize) -> Option<Valu
         SINGLE_DECIMALS => return decimals(bytes, SINGLE_SCALES),
         DOUBLES => unpack_doubles(bytes, count)?,
         TEXTS => (0..count)
-            .map(|_| bytes.text().map(|text| Value::Text(Arc::from(text))))
+            .map(|_| bytes.text().map(|text| Value::Text(text.into())))
             .collect::<Option<_>>()?,
         CONSTANT => return unpack_one(bytes).map(Values::Constant),
         MIXED => (0..count).map(|_| unpack_one(bytes)).collect::<Option<_>>()?,
