@@ -28,11 +28,12 @@ pub(super) fn measure(setting: &Setting, figures: &mut Figures) -> Outcome<()> {
         setting.outage.as_secs()
     ));
     std::thread::sleep(setting.outage);
+    let away = running.gateway.metrics()?;
     victoria.come_back()?;
     let back = Instant::now();
     let caught_up = catch_up(&mut running, &victoria, rows_before)?;
     let after = running.gateway.metrics()?;
-    let rise = |name: &str| sum(&after, name, "") - sum(&before, name, "");
+    let rise = |name: &str, from: &str, to: &str| sum(to, name, "") - sum(from, name, "");
 
     let drained = Figure::new("points/s while it catches up", caught_up.rate, "points/s");
     figures.add(
@@ -46,9 +47,16 @@ pub(super) fn measure(setting: &Setting, figures: &mut Figures) -> Outcome<()> {
         waited,
         "s",
     ));
-    figures.add(&Figure::new("late polls", rise("facility_polls_late_total"), "").target(AtMost(0.0)));
-    figures
-        .add(&Figure::new("dropped samples", rise("facility_samples_dropped_total"), "").target(AtMost(0.0)));
+    let late = "facility_polls_late_total";
+    for (when, from, to) in [
+        ("while it catches up", &away, &after),
+        ("while it is away", &before, &away),
+    ] {
+        let late = Figure::new(format!("late polls {when}"), rise(late, from, to), "");
+        figures.add(&late.target(AtMost(0.0)));
+    }
+    let dropped = rise("facility_samples_dropped_total", &before, &after);
+    figures.add(&Figure::new("dropped samples", dropped, "").target(AtMost(0.0)));
     figures.add(
         &Figure::new("points in the database, of those read", caught_up.share, "").target(AtLeast(0.99)),
     );
