@@ -1,6 +1,7 @@
 //! The command line.
 
 mod commands;
+mod memory;
 
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    memory::give_back_what_is_freed();
     let arguments = Arguments::parse();
     // Before anything can use TLS: two providers are compiled in by what we depend on, and rustls refuses to choose.
     if rustls::crypto::ring::default_provider()

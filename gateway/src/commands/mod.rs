@@ -21,7 +21,11 @@ use clap::{ArgGroup, Subcommand};
 use gateway::journal::Hash;
 use gateway::report::Period;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, warn};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The commands.
 #[derive(Subcommand)]
@@ -331,14 +335,26 @@ async fn wait_for_signal() {
     }
 }
 
-/// Logs to standard error, `info` and worse unless `RUST_LOG` says otherwise.
+/// Logs to standard error, `info` and worse unless `RUST_LOG` says otherwise: a level, or `TARGET=LEVEL` with commas between.
 fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rumqttd=off"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let usual = Targets::new()
+        .with_default(Level::INFO)
+        .with_target("rumqttd", LevelFilter::OFF);
+    let wanted = std::env::var("RUST_LOG")
+        .ok()
+        .map(|wanted| wanted.parse::<Targets>());
+    let (filter, fault) = match wanted {
+        Some(Ok(wanted)) => (wanted, None),
+        Some(Err(fault)) => (usual, Some(fault)),
+        None => (usual, None),
+    };
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_ansi(std::io::stderr().is_terminal());
+    tracing_subscriber::registry().with(lines).with(filter).init();
+    if let Some(fault) = fault {
+        warn!(%fault, "RUST_LOG is not understood, so info and worse are logged: write it as info,drivers=debug");
+    }
 }
 
 /// Says why something could not start.

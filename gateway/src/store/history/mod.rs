@@ -46,6 +46,8 @@ const STEPS: &[&str] = &[
 ];
 
 /// A slot's length: so long a stretch is packed together.
+/// The writer's own copy of pages, in KiB: it goes on where it ended, and a slot's rows are read back once.
+const WRITER_CACHE_KIB: i64 = 512;
 const SLOT_NANOSECONDS: i64 = 600 * 1_000_000_000;
 /// A row of an hour and a series takes about so many bytes; hours may have a quarter of the file.
 const HOUR_BYTES: u64 = 50;
@@ -125,6 +127,7 @@ impl HistoryWriter {
             Durability::Normal
         };
         let mut database = Database::open(path, durability, STEPS)?;
+        database.limit_cache(WRITER_CACHE_KIB)?;
         let (devices, series) = database.transact(|transaction| {
             let mut devices = Dense::default();
             let mut series = Dense::default();
