@@ -64,6 +64,7 @@ impl Intake {
             }
             None => self.recorder.take(group),
         };
+        // Only polls are refused: a message that is dropped here would take its broker's line down, and come again.
         if let Err(NotTaken::Full(refused)) = stored {
             for (batch, _) in refused {
                 dropped.count(batch.device, batch.good_count());

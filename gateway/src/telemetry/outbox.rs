@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::gzip::Packing;
-use super::queue::{Ended, NotTaken, QueueReceiver, QueueSender, Taken, queue, unconfirmed};
+use super::queue::{Ended, NotTaken, QueueReceiver, QueueSender, Taken, queue};
 use super::settled::oldest_kept;
 use super::{DeviceCounters, LineRenderer, Room, Trouble};
 use crate::store::{Body, OutboxWriter, TakenOver, is_spoiled};
@@ -125,17 +125,9 @@ impl Outbox {
     /// Hands batches over, without waiting.
     ///
     /// # Errors
-    /// The queue is full, or the thread has ended; the batches are not taken and their receipts never given.
+    /// There is no room for the polls among them, which are not taken; or the thread has ended, and no receipt is ever given.
     pub fn take(&self, batches: Vec<Taken>) -> Result<(), NotTaken> {
-        let count = unconfirmed(&batches);
-        if !self.queue.has_room(count) {
-            return Err(NotTaken::Full(batches));
-        }
-        if self.queue.put(Told::Batches(batches), count) {
-            Ok(())
-        } else {
-            Err(NotTaken::Stopped)
-        }
+        self.queue.take(batches, Told::Batches)
     }
 
     /// Everything up to a body of a file was delivered.

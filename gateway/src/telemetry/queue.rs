@@ -16,7 +16,7 @@ pub type Taken = (Arc<Batch>, Option<Receipt>);
 /// Why batches were not taken.
 #[derive(Debug)]
 pub enum NotTaken {
-    /// Too many batches wait; here they are again.
+    /// Too many batches wait that nobody is told about; here are those of the group again. The others are taken.
     Full(Vec<Taken>),
     /// The thread has ended.
     Stopped,
@@ -27,7 +27,7 @@ pub enum NotTaken {
 pub struct Ended;
 
 /// How many batches of a group nobody is told about when they are stored: those of polls.
-pub fn unconfirmed(group: &[Taken]) -> usize {
+fn unconfirmed(group: &[Taken]) -> usize {
     group.iter().filter(|(_, receipt)| receipt.is_none()).count()
 }
 
@@ -73,9 +73,30 @@ impl<T> Clone for QueueSender<T> {
 }
 
 impl<T> QueueSender<T> {
-    /// Whether so many more batches may wait that nobody is told about. Messages that are acknowledged when they are stored may always,
-    /// and take no room from polls: each broker's listener bounds how many of its own are under way.
-    pub fn has_room(&self, batches: usize) -> bool {
+    /// Puts a group in, without waiting. Messages that are acknowledged when they are stored may always wait, and take no room from
+    /// polls: each broker's listener bounds how many of its own are under way.
+    ///
+    /// # Errors
+    /// There is no room for the polls among them, which are given back; or the thread has ended.
+    pub fn take(&self, group: Vec<Taken>, item: impl FnOnce(Vec<Taken>) -> T) -> Result<(), NotTaken> {
+        let polls = unconfirmed(&group);
+        let (taken, polls, refused) = if self.has_room(polls) {
+            (group, polls, Vec::new())
+        } else {
+            let (messages, refused) = group.into_iter().partition(|(_, receipt)| receipt.is_some());
+            (messages, 0, refused)
+        };
+        if !taken.is_empty() && !self.put(item(taken), polls) {
+            return Err(NotTaken::Stopped);
+        }
+        if refused.is_empty() {
+            Ok(())
+        } else {
+            Err(NotTaken::Full(refused))
+        }
+    }
+
+    fn has_room(&self, batches: usize) -> bool {
         batches == 0 || self.waiting.load(Ordering::Relaxed) + batches <= self.bound
     }
 
@@ -141,22 +162,41 @@ mod tests {
             .collect()
     }
 
+    fn take(sender: &QueueSender<Vec<Taken>>, group: Vec<Taken>) -> Result<(), usize> {
+        sender
+            .take(group, std::convert::identity)
+            .map_err(|not_taken| match not_taken {
+                NotTaken::Full(refused) => refused.len(),
+                NotTaken::Stopped => panic!("somebody takes things out"),
+            })
+    }
+
     #[test]
     fn polls_are_refused_at_the_bound_and_messages_that_wait_for_a_receipt_are_not() {
         let (sender, receiver) = queue(10);
-        let put = |count, confirmed| {
-            let batches = unconfirmed(&group(count, confirmed));
-            sender.has_room(batches) && sender.put((), batches)
-        };
-        assert!(!put(11, false));
+        let take = |count, confirmed| take(&sender, group(count, confirmed));
+        assert_eq!(take(11, false), Err(11));
         // However many messages wait, polls have their own room.
-        assert!(put(1_000, true));
-        assert!(put(10, false));
-        assert!(!put(1, false));
-        assert!(put(1, true));
+        assert_eq!(take(1_000, true), Ok(()));
+        assert_eq!(take(10, false), Ok(()));
+        assert_eq!(take(1, false), Err(1));
+        assert_eq!(take(1, true), Ok(()));
         receiver.next();
-        assert!(!put(1, false));
+        assert_eq!(take(1, false), Err(1));
         receiver.next();
-        assert!(put(10, false));
+        assert_eq!(take(10, false), Ok(()));
+    }
+
+    #[test]
+    fn messages_that_come_together_with_polls_are_taken_where_there_is_no_room_for_the_polls() {
+        let (sender, receiver) = queue(10);
+        assert_eq!(take(&sender, group(10, false)), Ok(()));
+        let mut mixed = group(2, false);
+        mixed.splice(1..1, group(3, true));
+        assert_eq!(take(&sender, mixed), Err(2), "only the polls are lost");
+        receiver.next();
+        let messages = receiver.next().unwrap();
+        assert_eq!((messages.len(), unconfirmed(&messages)), (3, 0));
+        assert_eq!(take(&sender, group(10, false)), Ok(()), "they took no room");
     }
 }

@@ -10,7 +10,7 @@ use metrics::{Histogram, counter, histogram};
 use model::{DeviceIndex, Site};
 use tracing::{error, info, warn};
 
-use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue, unconfirmed};
+use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
 use super::settled::oldest_kept;
 use super::{DeviceCounters, Room, Trouble};
 use crate::store::{Bound, HistoryReader, HistoryWriter, StoreError, is_spoiled};
@@ -96,17 +96,9 @@ impl Recorder {
     /// Hands batches over, without waiting.
     ///
     /// # Errors
-    /// The queue is full, or the thread has ended.
+    /// There is no room for the polls among them, which are not taken; or the thread has ended.
     pub fn take(&self, batches: Vec<Taken>) -> Result<(), NotTaken> {
-        let count = unconfirmed(&batches);
-        if !self.queue.has_room(count) {
-            return Err(NotTaken::Full(batches));
-        }
-        if self.queue.put(batches, count) {
-            Ok(())
-        } else {
-            Err(NotTaken::Stopped)
-        }
+        self.queue.take(batches, std::convert::identity)
     }
 }
 
