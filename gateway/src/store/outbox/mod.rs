@@ -1,5 +1,6 @@
 //! `outbox.db`: request bodies for the time-series database, compressed as they will be sent, until they are delivered.
 
+mod aside;
 mod take_over;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,7 +12,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::database::{Database, Durability, is_spoiled, move_aside, nanoseconds};
-use take_over::{TakeOver, finish_moving};
+use aside::{finish_moving, mark_those_of_earlier_versions};
+use take_over::TakeOver;
 
 pub use take_over::{Recovered, TakenOver};
 
@@ -81,6 +83,7 @@ impl OutboxWriter {
     ) -> Result<(Self, Option<PathBuf>), StoreError> {
         let path = data.join("outbox.db");
         finish_moving(&path).map_err(|error| not_moved(&path, &error))?;
+        mark_those_of_earlier_versions(&path);
         let (opened, aside) = match open_file(&path, destinations) {
             Err(error) if is_spoiled(&error) => {
                 let aside = set_aside(&path, now)?;

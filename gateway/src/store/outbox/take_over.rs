@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::aside::{left_beside, name, remove_old, to_taken_over};
 use super::{Counted, OutboxWriter, insert};
 use crate::store::StoreError;
-use crate::store::database::{Database, beside, rename};
+use crate::store::database::Database;
 
 /// So many bodies of a spoiled file are taken over at a time, …
 const PIECE_BODIES: usize = 256;
@@ -19,11 +20,6 @@ const PIECE_BYTES: usize = 4 << 20;
 const PIECE_NUMBERS: i64 = 16_384;
 /// No outbox has so many bodies: numbers that far apart are spoiled themselves, and nobody would live to see the end of the way.
 const MOST_NUMBERS: i64 = 1 << 24;
-/// So many files that were taken over stay, for whoever wants to know what spoiled them.
-const KEPT_FILES: usize = 2;
-
-const SPOILED: &str = "spoiled-";
-const TAKEN_OVER: &str = "taken-over-";
 
 /// What became of a spoiled outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +70,7 @@ impl TakeOver {
 
     /// Those that earlier runs left beside an outbox, oldest first.
     pub(super) fn left_beside(path: &Path) -> Vec<Self> {
-        files(path, SPOILED).into_iter().map(Self::of).collect()
+        left_beside(path).into_iter().map(Self::of).collect()
     }
 }
 
@@ -235,69 +231,21 @@ impl OutboxWriter {
 
     /// Marks a file as gone through, by its name, and removes those that were long ago; returns where it is now.
     fn done_with(&mut self, aside: &Path) -> PathBuf {
-        let done = aside.with_file_name(name(aside).replacen(SPOILED, TAKEN_OVER, 1));
-        if let Err(error) = rename(aside, &done) {
-            tracing::warn!(%error, aside = %aside.display(), "a spoiled outbox was taken over, and cannot be renamed");
-            // Its row stays, and the next start finds that nothing is left to do.
-            return aside.to_owned();
-        }
+        let done = match to_taken_over(aside) {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::warn!(%error, aside = %aside.display(), "a spoiled outbox was taken over, and cannot be renamed");
+                // Its row stays, and the next start finds that nothing is left to do.
+                return aside.to_owned();
+            }
+        };
         let forgotten = self.database.run(|connection| {
             connection.execute("DELETE FROM taken_over WHERE file = ?1", params![name(aside)])
         });
         if let Err(error) = forgotten {
             tracing::debug!(%error, "the row of an outbox that was taken over stays");
         }
-        let mut old = files(&self.path, TAKEN_OVER);
-        old.truncate(old.len().saturating_sub(KEPT_FILES));
-        for file in old {
-            tracing::info!(file = %file.display(), "an outbox that was spoiled and taken over long ago is removed");
-            for file in [beside(&file, "-wal"), beside(&file, "-shm"), file] {
-                // It may not be there; what stays is tried again with the next.
-                let _ = std::fs::remove_file(file);
-            }
-        }
+        remove_old(&self.path);
         done
     }
-}
-
-/// Where a gateway was killed while it moved a spoiled file, its write-ahead log may still have the old name: an SQLite file that is
-/// begun anew would remove it.
-pub(super) fn finish_moving(path: &Path) -> std::io::Result<()> {
-    let log = beside(path, "-wal");
-    if path.exists() || !log.exists() {
-        return Ok(());
-    }
-    match files(path, SPOILED).pop() {
-        Some(aside) if !beside(&aside, "-wal").exists() => std::fs::rename(log, beside(&aside, "-wal")),
-        _ => Ok(()),
-    }
-}
-
-/// The files beside an outbox that are called so, oldest first.
-fn files(path: &Path, what: &str) -> Vec<PathBuf> {
-    let begins = format!(
-        "{}.{what}",
-        path.file_stem().unwrap_or_default().to_string_lossy()
-    );
-    let seconds = |file: &PathBuf| {
-        let name = name(file);
-        let number = name.strip_prefix(&begins)?.strip_suffix(".db")?;
-        number.parse::<i64>().ok()
-    };
-    let Some(Ok(folder)) = path.parent().map(std::fs::read_dir) else {
-        return Vec::new();
-    };
-    let mut files: Vec<(i64, PathBuf)> = folder
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter_map(|file| Some((seconds(&file)?, file)))
-        .collect();
-    files.sort();
-    files.into_iter().map(|(_, file)| file).collect()
-}
-
-fn name(file: &Path) -> String {
-    file.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
 }

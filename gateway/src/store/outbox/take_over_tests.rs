@@ -223,3 +223,48 @@ fn nothing_is_written_to_a_file_that_was_moved_aside_where_no_new_one_can_be_mad
     take_over(&mut writer);
     assert_eq!(there(&writer), BTreeSet::from([1, 3]));
 }
+
+/// Brings an outbox's tables back to what an earlier version of the gateway made, with or without a destination that it has.
+fn of_an_earlier_version(folder: &Path, destination: Option<&str>) {
+    let steps = STEPS.get(..2).unwrap();
+    let outbox = Database::open(&folder.join("outbox.db"), Durability::Full, steps).unwrap();
+    if let Some(name) = destination {
+        let added = outbox.run(|connection| {
+            connection.execute(
+                "INSERT INTO destinations (name, delivered) VALUES (?1, 0)",
+                params![name],
+            )
+        });
+        added.unwrap();
+    }
+}
+
+#[test]
+fn what_an_earlier_version_had_moved_aside_and_taken_over_is_not_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fill(folder.path());
+    for seconds in [3, 7, 9] {
+        std::fs::copy(at("outbox.db"), at(&format!("outbox.spoiled-{seconds}.db"))).unwrap();
+    }
+    std::fs::remove_file(at("outbox.db")).unwrap();
+    of_an_earlier_version(folder.path(), Some("influx"));
+    let (mut writer, _) = open(folder.path());
+    assert!(!writer.has_spoiled());
+    take_over(&mut writer);
+    assert_eq!(there(&writer), BTreeSet::new());
+    let stay = ["outbox.db", "outbox.taken-over-7.db", "outbox.taken-over-9.db"];
+    assert_eq!(names(folder.path()), stay);
+}
+
+#[test]
+fn a_gateway_that_was_killed_while_it_made_the_new_tables_takes_all_of_the_old_outbox_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fill(folder.path());
+    std::fs::rename(at("outbox.db"), at("outbox.spoiled-7.db")).unwrap();
+    of_an_earlier_version(folder.path(), None);
+    let (mut writer, _) = open(folder.path());
+    take_over(&mut writer);
+    assert_eq!(there(&writer), (0..BODIES).collect());
+}
