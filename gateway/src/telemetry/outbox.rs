@@ -226,7 +226,7 @@ impl OutboxThread {
     }
 
     fn try_to_take_over(&mut self) -> Result<Option<TakenOver>, String> {
-        if let Some(too_little) = self.parts.room.too_little(|| self.parts.writer.free_bytes()) {
+        if let Some(too_little) = self.too_little() {
             return Err(too_little);
         }
         self.parts.writer.take_over().map_err(|error| {
@@ -349,7 +349,7 @@ impl OutboxThread {
 
     /// One transaction for the body and the deliveries before it: a disk is flushed once, not twice.
     fn try_store(&mut self, body: &[u8], group: &mut Group) -> Result<i64, String> {
-        if let Some(too_little) = self.parts.room.too_little(|| self.parts.writer.free_bytes()) {
+        if let Some(too_little) = self.too_little() {
             return Err(too_little);
         }
         self.parts
@@ -362,6 +362,17 @@ impl OutboxThread {
                 }
                 error.to_string()
             })
+    }
+
+    /// Why nothing can be written now. On a disk that is nearly full the copies of spoiled outboxes go first, also where this file has
+    /// room: history has the same disk.
+    fn too_little(&self) -> Option<String> {
+        self.parts.room.too_little(|| 0)?;
+        for file in self.parts.writer.remove_taken_over() {
+            counter!("facility_outbox_copies_removed_total").increment(1);
+            warn!(file = %file.display(), "the disk is nearly full: the copy of a spoiled outbox that was taken over is removed");
+        }
+        self.parts.room.too_little(|| self.parts.writer.free_bytes())
     }
 
     fn file(&self) -> u32 {
@@ -415,3 +426,6 @@ pub fn report(aside: &Path) {
         "the outbox was spoiled: it was moved aside and begun anew, and what can be read of it is still delivered"
     );
 }
+
+#[cfg(test)]
+mod tests;

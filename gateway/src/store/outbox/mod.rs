@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::database::{Database, Durability, is_spoiled, move_aside, nanoseconds};
-use aside::{finish_moving, mark_those_of_earlier_versions};
+use aside::{finish_moving, mark_those_of_earlier_versions, remove_but};
 use take_over::TakeOver;
 
 pub use take_over::{Recovered, TakenOver};
@@ -213,6 +213,11 @@ impl OutboxWriter {
             }
         }
         Ok(lost)
+    }
+
+    /// Removes what is kept of spoiled outboxes that were taken over; returns which files are gone.
+    pub fn remove_taken_over(&self) -> Vec<PathBuf> {
+        remove_but(&self.path, 0)
     }
 
     /// How much of the file is free, in bytes.
