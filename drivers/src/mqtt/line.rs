@@ -84,9 +84,9 @@ impl Line {
                         session_present,
                         keep_alive_s,
                     }) => {
-                        // Zero would be never, and then we would not notice that it is gone.
+                        // Zero would be never and an hour too late, and then we would not notice that it is gone.
                         if let Some(seconds @ 1..) = keep_alive_s {
-                            line.keep_alive = Duration::from_secs(seconds.into());
+                            line.keep_alive = Duration::from_secs(seconds.min(KEEP_ALIVE_S).into());
                             line.ping.as_mut().reset(Instant::now() + line.keep_alive);
                         }
                         return Ok((line, session_present));

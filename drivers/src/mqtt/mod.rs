@@ -7,6 +7,8 @@ pub(crate) mod broker;
 mod freshness;
 mod line;
 pub(crate) mod listen;
+#[cfg(test)]
+mod odd_broker_tests;
 mod packets;
 pub(crate) mod payload;
 pub mod publish;

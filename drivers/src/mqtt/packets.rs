@@ -1,6 +1,6 @@
 //! What a listener says to its broker and hears of it, as bytes of either version of MQTT; the words are rumqttc's.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use model::{Connection, MqttVersion};
 use rumqttc::SubscribeFilter;
 use rumqttc::mqttbytes::v4::{
@@ -9,8 +9,9 @@ use rumqttc::mqttbytes::v4::{
 };
 use rumqttc::mqttbytes::{Error as Error4, QoS as QoS4};
 use rumqttc::v5::mqttbytes::v5::{
-    Connect as Connect5, ConnectProperties, ConnectReturnCode as Answer5, Filter, Login as Login5,
-    Packet as Packet5, Publish as Publish5, Subscribe as Subscribe5, SubscribeReasonCode as Granted5,
+    Connect as Connect5, ConnectProperties, ConnectReturnCode as Answer5, DisconnectReasonCode as Reason5,
+    Filter, Login as Login5, Packet as Packet5, Publish as Publish5, Subscribe as Subscribe5,
+    SubscribeReasonCode as Granted5,
 };
 use rumqttc::v5::mqttbytes::{Error as Error5, QoS as QoS5};
 
@@ -98,17 +99,53 @@ pub(crate) fn next(
     largest: u32,
     received: &mut BytesMut,
 ) -> Result<Option<Said>, String> {
+    if version == MqttVersion::V5
+        && let Some(said) = short_v5(received)
+    {
+        return said.map(Some);
+    }
+    let before = received.len();
     match version {
         MqttVersion::V5 => match Packet5::read(received, Some(largest)) {
             Ok(packet) => said_v5(packet).map(Some),
-            Err(Error5::InsufficientBytes(_)) => Ok(None),
+            // Also said of the inside of a packet, which is then taken out.
+            Err(Error5::InsufficientBytes(_)) if received.len() == before => Ok(None),
+            Err(Error5::InsufficientBytes(_)) => Err(ENDS_TOO_SOON.to_owned()),
             Err(error) => Err(error.to_string()),
         },
         MqttVersion::V311 => match Packet4::read(received, usize::try_from(largest).unwrap_or(usize::MAX)) {
             Ok(packet) => said_v311(packet).map(Some),
-            Err(Error4::InsufficientBytes(_)) => Ok(None),
+            Err(Error4::InsufficientBytes(_)) if received.len() == before => Ok(None),
+            Err(Error4::InsufficientBytes(_)) => Err(ENDS_TOO_SOON.to_owned()),
             Err(error) => Err(error.to_string()),
         },
+    }
+}
+
+const ENDS_TOO_SOON: &str = "a packet ends before all that belongs into it";
+
+/// What the broker says by a packet without properties where rumqttc's reader wants them: a reason for the end, which MQTT 5.0
+/// (3.14.2.2.1) allows, and the answer of a broker that speaks MQTT 3.1.1 only.
+fn short_v5(received: &mut BytesMut) -> Option<Result<Said, String>> {
+    let (length, said) = match **received {
+        [0xe0, 0, ..] => (2, Ok(Said::Ends(reason(0)))),
+        [0xe0, 1, code, ..] => (3, Ok(Said::Ends(reason(code)))),
+        [0x20, 2, _, code, ..] => {
+            let older = format!(
+                "it answers as MQTT 3.1.1 with code {code}: write `version = \"3.1.1\"` for this connection"
+            );
+            (4, Err(older))
+        }
+        _ => return None,
+    };
+    received.advance(length);
+    Some(said)
+}
+
+fn reason(code: u8) -> String {
+    match Reason5::try_from(code) {
+        Ok(reason) => format!("{reason:?}"),
+        Err(_) => format!("reason {code:#04x}"),
     }
 }
 
@@ -319,5 +356,25 @@ mod tests {
             }
             assert!(next(version, 3, &mut published(version, 0x32)).is_err());
         }
+    }
+    #[test]
+    fn a_packet_without_the_properties_of_mqtt_5_is_never_swallowed() {
+        let read = |bytes: &[u8]| next(MqttVersion::V5, 100, &mut BytesMut::from(bytes));
+        for (bytes, reason) in [
+            ([0xe0, 1, 0x8e].as_slice(), "SessionTakenOver"),
+            (&[0xe0, 1, 0x7f], "reason 0x7f"),
+            (&[0xe0, 0], "NormalDisconnection"),
+            (&[0xe0, 2, 0x8e, 0], "SessionTakenOver"),
+        ] {
+            assert!(
+                matches!(read(bytes), Ok(Some(Said::Ends(why))) if why == reason),
+                "{reason}"
+            );
+        }
+        // An unacceptable protocol version, said in MQTT 3.1.1 (3.2.2.3).
+        let older = read(&[0x20, 2, 0, 1]).unwrap_err();
+        assert!(older.contains("version = \"3.1.1\""), "{older}");
+        // SUBACK of a subscription, without the length of its properties.
+        assert!(read(&[0x90, 2, 0, 1]).is_err());
     }
 }

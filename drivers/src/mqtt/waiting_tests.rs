@@ -13,10 +13,10 @@ use crate::test_site::connection;
 /// More than a receive maximum and every queue of ours hold.
 const WAITING: u16 = 20_000;
 /// Far less than it took until a connection that had come to a standstill was given up.
-const SOON: Duration = Duration::from_secs(4);
+pub(super) const SOON: Duration = Duration::from_secs(4);
 
 impl Running {
-    async fn soon(&mut self) -> crate::Delivery {
+    pub(super) async fn soon(&mut self) -> crate::Delivery {
         let next = tokio::time::timeout(SOON, self.deliveries.recv());
         next.await.expect("no standstill").unwrap()
     }
@@ -69,7 +69,7 @@ async fn what_has_waited_at_mosquitto_comes_once_in_order_and_without_a_standsti
 }
 
 /// A broker that has a session, and sends all of it without waiting for anything.
-async fn accept(listener: &TcpListener, version: MqttVersion) -> TcpStream {
+pub(super) async fn accept(listener: &TcpListener, version: MqttVersion) -> TcpStream {
     let (mut stream, _) = listener.accept().await.unwrap();
     let (kind, _) = packet(&mut stream).await;
     assert_eq!(kind >> 4, 1);
@@ -81,7 +81,7 @@ async fn accept(listener: &TcpListener, version: MqttVersion) -> TcpStream {
     stream
 }
 
-fn published(version: MqttVersion, number: u16) -> Vec<u8> {
+pub(super) fn published(version: MqttVersion, number: u16) -> Vec<u8> {
     let payload = format!(r#"{{"v": {number}}}"#);
     let [high, low] = number.to_be_bytes();
     let mut body = vec![0, 1, b'a', high, low];
@@ -150,7 +150,7 @@ async fn what_is_stored_is_acknowledged_even_while_there_is_no_room_for_another_
 }
 
 /// Reads what is sent until a ping came; `false` at the end of the connection.
-async fn pinged(stream: &mut TcpStream) -> bool {
+pub(super) async fn pinged(stream: &mut TcpStream) -> bool {
     let mut byte = [0; 2];
     loop {
         match stream.read_exact(&mut byte).await {

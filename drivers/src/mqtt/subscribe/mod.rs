@@ -12,15 +12,18 @@
 //! A retained message is taken like any other, at the time when it arrives: MQTT does not say how old it is.
 
 mod serve;
+mod topics;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Connection, ConnectionIndex, DeviceIndex, Site, Unit};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::topics::Topics;
 use super::acks::{Reply, settle};
 use super::line::Line;
 use super::listen::{Arrival, Listener};
@@ -43,6 +46,9 @@ const REPLIES_MOST: usize = 2_000;
 const TOPICS_AT_ONCE: usize = 100;
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// A connection that has held for so long, and on which something was acknowledged, is tried again at once when it breaks. Sooner it
+/// could be two gateways of one name, which throw each other out and store the same messages again and again.
+const CALM: Duration = Duration::from_secs(5);
 
 /// Listens to the devices of a broker until `stop` is cancelled.
 pub(crate) async fn run(
@@ -101,20 +107,24 @@ enum Ended {
     Again,
     /// It broke.
     Broke(String),
+    /// What came is no packet, or one beyond the bound; it would come again.
+    Unreadable(String),
 }
 
 struct Subscriber {
     connection: Connection,
-    topics: Vec<String>,
+    topics: Topics,
     arrivals: mpsc::Sender<Arrival>,
     clock: SteadyClock,
     retry: Backoff,
     /// The number of the present connection.
     era: u64,
-    /// Whether the broker has answered for all topics of this site in the session that it keeps.
-    is_subscribed: bool,
-    /// The topics of each subscription that the broker has not answered yet.
-    unanswered: VecDeque<Vec<String>>,
+    /// When the present connection came up.
+    up_since: Instant,
+    /// Whether anything was acknowledged on it.
+    has_acknowledged: bool,
+    /// When the broker is asked again for the topics that it refused.
+    ask_refused_at: Option<Instant>,
     /// What has arrived and finds no room; until it does, nothing more is read.
     held: Option<Arrival>,
     /// What was last logged of the connection.
@@ -131,13 +141,14 @@ impl Subscriber {
     ) -> Self {
         Self {
             connection,
-            topics,
+            topics: Topics::new(topics),
             arrivals,
             clock: SteadyClock::begin(),
             retry: Backoff::new(FIRST_RETRY, LONGEST_RETRY, 0),
             era: 0,
-            is_subscribed: false,
-            unanswered: VecDeque::new(),
+            up_since: Instant::now(),
+            has_acknowledged: false,
+            ask_refused_at: None,
             held: None,
             told: None,
             meters,
@@ -156,22 +167,31 @@ impl Subscriber {
                     self.came_up(&mut line, session_present);
                     let ended = self.serve(line, &mut replies, stop).await;
                     self.meters.set_up(false);
+                    self.judge();
                     ended
                 }
                 Err(why) => Ended::Broke(why),
             };
             self.held = None;
-            self.unanswered.clear();
             let wait = match ended {
                 Ended::Stop => return,
                 Ended::Again => continue,
-                Ended::Broke(why) => self.went_down(&why),
+                Ended::Broke(why) | Ended::Unreadable(why) => self.went_down(&why),
             };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = discard(&mut replies) => return,
                 () = tokio::time::sleep(wait) => {}
             }
+        }
+    }
+
+    /// Whether the connection that is over was good for more than connecting. That messages arrived says nothing: what breaks it may
+    /// come right after them, each time.
+    fn judge(&mut self) {
+        let held = self.up_since.elapsed();
+        if held > LONGEST_RETRY || self.has_acknowledged && held > CALM {
+            self.retry.succeeded();
         }
     }
 
@@ -191,11 +211,11 @@ impl Subscriber {
             self.meters.reconnects.increment(1);
         }
         self.era += 1;
-        // A session of an earlier run may know other topics than this site has, so this run subscribes at least once.
-        self.is_subscribed &= session_present;
-        if !self.is_subscribed {
-            self.subscribe(line);
-        }
+        self.up_since = Instant::now();
+        self.has_acknowledged = false;
+        self.ask_refused_at = None;
+        let topics = self.topics.to_ask(session_present);
+        self.subscribe(line, &topics);
         self.meters.set_up(true);
         if self.told != Some(LinkState::Works) {
             self.told = Some(LinkState::Works);
@@ -204,10 +224,10 @@ impl Subscriber {
         }
     }
 
-    fn subscribe(&mut self, line: &mut Line) {
-        for topics in self.topics.chunks(TOPICS_AT_ONCE) {
+    fn subscribe(&mut self, line: &mut Line, topics: &[String]) {
+        for topics in topics.chunks(TOPICS_AT_ONCE) {
             match line.subscribe(topics) {
-                Ok(()) => self.unanswered.push_back(topics.to_vec()),
+                Ok(()) => self.topics.asked(topics),
                 Err(error) => {
                     let first = topics.first();
                     tracing::error!(

@@ -21,7 +21,13 @@ const REDELIVERY_PAUSE: Duration = if cfg!(test) {
 } else {
     Duration::from_secs(10)
 };
-/// How long a stop may wait for the receipts of what was delivered.
+/// How often the broker is asked again for the topics that it refused, since nobody tells us that its access list was mended.
+const REFUSED_AGAIN: Duration = if cfg!(test) {
+    Duration::from_millis(300)
+} else {
+    Duration::from_secs(300)
+};
+/// How long the end of a connection may wait for the receipts of what was delivered.
 const LAST_RECEIPTS: Duration = Duration::from_secs(1);
 
 impl Subscriber {
@@ -34,10 +40,14 @@ impl Subscriber {
     ) -> Ended {
         let mut acks = Acks::of(self.era);
         let mut ask_again_at = None;
+        let arrivals = self.arrivals.clone();
         let mut said = Vec::with_capacity(REPLIES_AT_ONCE);
         loop {
-            if let Err(why) = self.take_what_arrived(&mut line) {
-                return Ended::Broke(why);
+            if let Err(ended) = self.take_what_arrived(&mut line) {
+                if matches!(ended, Ended::Unreadable(_)) {
+                    self.settle_the_rest(&mut line, acks, replies, stop).await;
+                }
+                return ended;
             }
             tokio::select! {
                 // What was stored comes before what comes next, and goes out together.
@@ -57,7 +67,15 @@ impl Subscriber {
                     }
                 }
                 () = reached(ask_again_at) => return Ended::Again,
-                room = self.arrivals.reserve(), if self.held.is_some() => match room {
+                () = reached(self.ask_refused_at) => {
+                    self.ask_refused_at = None;
+                    // An answer that is still to come sets the next time.
+                    if !self.topics.are_asked() {
+                        let refused = self.topics.refused();
+                        self.subscribe(&mut line, &refused);
+                    }
+                }
+                room = arrivals.reserve(), if self.held.is_some() => match room {
                     Ok(room) => {
                         if let Some(arrival) = self.held.take() {
                             room.send(arrival);
@@ -73,20 +91,16 @@ impl Subscriber {
     }
 
     /// Takes what has arrived, as far as there is room for it.
-    fn take_what_arrived(&mut self, line: &mut Line) -> Result<(), String> {
+    fn take_what_arrived(&mut self, line: &mut Line) -> Result<(), Ended> {
         while self.held.is_none()
-            && let Some(said) = line.said()?
+            && let Some(said) = line.said().map_err(Ended::Unreadable)?
         {
             match said {
                 Said::Message(message) => self.pass_on(message),
                 Said::Subscribed(refused) => self.subscribed(&refused),
                 Said::WantsBack(packet) => line.acknowledge(packet),
                 Said::Ends(reason) => {
-                    tracing::warn!(
-                        connection = self.connection.name,
-                        reason,
-                        "the broker ends the connection"
-                    );
+                    return Err(Ended::Broke(format!("the broker ends the connection: {reason}")));
                 }
                 Said::Connected { .. } | Said::Nothing => {}
             }
@@ -95,7 +109,6 @@ impl Subscriber {
     }
 
     fn pass_on(&mut self, message: Message) {
-        self.retry.succeeded();
         self.meters.messages.increment(1);
         let may_be_lost = message.acknowledgement.is_none();
         let arrival = Arrival {
@@ -113,7 +126,7 @@ impl Subscriber {
     }
 
     /// Sends a reply if it is one to this connection's messages; what follows of it was done, but for asking again.
-    fn reply(&self, line: &mut Line, acks: &mut Acks, reply: Reply) -> Then {
+    fn reply(&mut self, line: &mut Line, acks: &mut Acks, reply: Reply) -> Then {
         let settled = match reply {
             Reply::Settled(settled) => settled,
             Reply::Command { topic, payload } => {
@@ -130,7 +143,10 @@ impl Subscriber {
         };
         let then = acks.then(settled);
         match then {
-            Then::Acknowledge(acknowledgement) => line.acknowledge(acknowledgement),
+            Then::Acknowledge(acknowledgement) => {
+                self.has_acknowledged = true;
+                line.acknowledge(acknowledgement);
+            }
             Then::AskAgain => tracing::warn!(
                 connection = self.connection.name,
                 "a message could not be stored; it stays unacknowledged and is asked for again"
@@ -140,26 +156,56 @@ impl Subscriber {
         then
     }
 
-    fn subscribed(&mut self, refused: &[Option<String>]) {
-        // An answer that grants something shows that the connection is good for more than connecting.
-        self.retry.succeeded();
-        let topics = self.unanswered.pop_front().unwrap_or_default();
-        self.is_subscribed = self.unanswered.is_empty();
-        for (topic, code) in topics.iter().zip(refused) {
-            if let Some(code) = code {
-                let next = "its devices stay silent until the broker's access list allows it";
-                tracing::error!(
-                    connection = self.connection.name,
-                    topic,
-                    code,
-                    "the broker refuses a topic; {next}"
-                );
-            }
+    fn subscribed(&mut self, codes: &[Option<String>]) {
+        let news = self.topics.answered(codes);
+        let name = &self.connection.name;
+        for (topic, code) in news.refused {
+            let next = "its devices stay silent until the broker's access list allows it; it is asked again every 5 minutes";
+            tracing::error!(
+                connection = name,
+                topic,
+                code,
+                "the broker refuses a topic; {next}"
+            );
+        }
+        for topic in news.allowed {
+            tracing::info!(
+                connection = name,
+                topic,
+                "the broker allows a topic that it refused"
+            );
+        }
+        if codes.iter().any(Option::is_some) {
+            self.ask_refused_at = Some(Instant::now() + REFUSED_AGAIN);
         }
     }
 
+    /// Acknowledges what is stored within a moment, and reads nothing more: what could be read before what could not is stored once.
+    async fn settle_the_rest(
+        &mut self,
+        line: &mut Line,
+        mut acks: Acks,
+        replies: &mut mpsc::Receiver<Reply>,
+        stop: &CancellationToken,
+    ) {
+        let settling = async {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    reply = replies.recv() => match reply {
+                        Some(reply) => _ = self.reply(line, &mut acks, reply),
+                        None => return,
+                    },
+                    went_on = line.go_on(false) => if went_on.is_err() { return },
+                }
+            }
+        };
+        // That the time is over is how it usually ends.
+        let _ = tokio::time::timeout(LAST_RECEIPTS, settling).await;
+    }
+
     /// Sends the acknowledgements of what is stored within a moment, then disconnects; the broker keeps the session.
-    async fn say_goodbye(&self, mut line: Line, mut acks: Acks, replies: &mut mpsc::Receiver<Reply>) {
+    async fn say_goodbye(&mut self, mut line: Line, mut acks: Acks, replies: &mut mpsc::Receiver<Reply>) {
         let goodbye = async {
             loop {
                 line.forget();
