@@ -23,6 +23,11 @@ const DIAL_PATIENCE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_S: u16 = 30;
 /// So much is read at once, if it is there.
 const READ_BYTES: usize = 64 << 10;
+/// So long nothing may have been read for want of room: whether the broker is still there, nobody knows then. What is unacknowledged comes
+/// again on the next connection.
+const UNREAD_PATIENCE: Duration = Duration::from_secs(300);
+/// A buffer that one large message made larger than this is given back once it is empty.
+const BUFFER_MOST_BYTES: usize = 4 * READ_BYTES;
 /// A broker that sends and sends, but reads nothing of what we say, is given up; a hundred times what can be unacknowledged.
 const UNSENT_MOST_BYTES: usize = 1 << 20;
 
@@ -37,6 +42,8 @@ pub(crate) struct Line {
     writing: WriteHalf<Box<dyn Stream>>,
     received: BytesMut,
     unsent: BytesMut,
+    /// The largest packet that the broker takes.
+    largest_sent: usize,
     /// Whether something was written that may still be inside TLS.
     is_unflushed: bool,
     /// The number of the last subscription.
@@ -44,6 +51,8 @@ pub(crate) struct Line {
     keep_alive: Duration,
     ping: std::pin::Pin<Box<Sleep>>,
     since_ping: SincePing,
+    /// When reading was last allowed.
+    read_at: Instant,
 }
 
 /// What happened since the last ping.
@@ -72,22 +81,28 @@ impl Line {
                 writing,
                 received: BytesMut::new(),
                 unsent: packets::connect(connection, KEEP_ALIVE_S)?,
+                largest_sent: usize::MAX,
                 is_unflushed: false,
                 subscription: 0,
                 keep_alive,
                 ping: Box::pin(sleep(keep_alive)),
                 since_ping: SincePing::Heard,
+                read_at: Instant::now(),
             };
             loop {
                 match line.said()? {
                     Some(Said::Connected {
                         session_present,
                         keep_alive_s,
+                        largest_bytes,
                     }) => {
                         // Zero would be never and an hour too late, and then we would not notice that it is gone.
                         if let Some(seconds @ 1..) = keep_alive_s {
                             line.keep_alive = Duration::from_secs(seconds.min(KEEP_ALIVE_S).into());
                             line.ping.as_mut().reset(Instant::now() + line.keep_alive);
+                        }
+                        if let Some(bytes) = largest_bytes {
+                            line.largest_sent = usize::try_from(bytes).unwrap_or(usize::MAX);
                         }
                         return Ok((line, session_present));
                     }
@@ -119,6 +134,10 @@ impl Line {
             return Err("the broker does not read what it is sent".to_owned());
         }
         if may_read {
+            self.read_at = Instant::now();
+            if self.received.is_empty() && self.received.capacity() > BUFFER_MOST_BYTES {
+                self.received = BytesMut::new();
+            }
             // In whole buffers, whose messages share them, however little is left of the present one.
             if self.received.capacity() - self.received.len() < READ_BYTES / 8 {
                 self.received.reserve(READ_BYTES);
@@ -136,6 +155,9 @@ impl Line {
                 self.since_ping = SincePing::Heard;
             }
             () = &mut self.ping => {
+                if self.read_at.elapsed() > UNREAD_PATIENCE {
+                    return Err(format!("there was no room to read from the broker for {UNREAD_PATIENCE:?}"));
+                }
                 if self.since_ping == SincePing::Silence {
                     return Err(format!("the broker has not answered a ping for {:?}", self.keep_alive));
                 }
@@ -162,6 +184,11 @@ impl Line {
         let packet = packets::subscribe(self.version, self.subscription, topics)?;
         self.unsent.extend_from_slice(&packet);
         Ok(())
+    }
+
+    /// The largest packet that the broker takes, in bytes.
+    pub(crate) fn largest_sent(&self) -> usize {
+        self.largest_sent
     }
 
     /// Publishes a command that may be lost.
@@ -212,10 +239,14 @@ async fn dial(connection: &Connection) -> Result<Box<dyn Stream>, String> {
         .map_err(|error| error.to_string())?;
     // Acknowledgements are few bytes, and the broker waits for them.
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
-    let Some(tls) = &connection.tls else {
+    let Some(tls) = connection.tls.clone() else {
         return Ok(Box::new(stream));
     };
-    let config = tls::client(tls).map_err(|error| error.to_string())?;
+    // To read all that a system trusts takes long enough to hold up others.
+    let config = tokio::task::spawn_blocking(move || tls::client(&tls)).await;
+    let config = config
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())?;
     let name = tls::server_name(host).map_err(|error| error.to_string())?;
     let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
     Ok(Box::new(handshake.await.map_err(|error| error.to_string())?))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use model::{Batch, Connection, Device, DeviceIndex, Missing, Reading, Sample, Unit};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::acks::{Reply, Unacknowledged};
@@ -22,6 +22,10 @@ use crate::field::Field;
 use crate::health::{Condition, Health};
 use crate::meters::DeviceMeters;
 
+/// So many messages are read before a look for silent devices that is due; ten times what can wait here, since more comes up behind it
+/// from the connection after a standstill. Then devices are looked at, however many more there are.
+const TAKEN_LATE_MOST: u32 = 20_000;
+
 /// A message as it arrived.
 pub(crate) struct Arrival {
     pub(crate) message: Message,
@@ -29,6 +33,8 @@ pub(crate) struct Arrival {
     pub(crate) era: u64,
     /// When.
     pub(crate) at: Timestamp,
+    /// The room that it takes up until it was read; none yet while it waits for it.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
 }
 
 /// What is kept of a device.
@@ -116,25 +122,38 @@ impl<'site> Listener<'site> {
     /// Goes on until `stop` is cancelled.
     pub(crate) async fn go_on(&mut self, mut arrivals: mpsc::Receiver<Arrival>, stop: CancellationToken) {
         let mut timer = Timer::new(self.clock);
+        let mut taken_late = 0_u32;
         loop {
             let next_look = self.silence.next_look().unwrap_or(Duration::MAX);
+            let is_due = next_look <= self.clock.now();
             tokio::select! {
+                // Whose message waits here is not silent: what has arrived comes before a look that is due, but not for ever.
+                biased;
                 () = stop.cancelled() => return,
-                arrival = arrivals.recv() => {
+                arrival = arrivals.recv(), if !is_due || taken_late < TAKEN_LATE_MOST => {
                     let Some(arrival) = arrival else { return };
+                    taken_late = if is_due { taken_late + 1 } else { 0 };
                     tokio::select! {
                         () = stop.cancelled() => return,
                         () = self.take(arrival) => {}
                     }
                 }
-                () = timer.reaches(next_look) => self.tell_silence(),
+                () = timer.reaches(next_look) => {
+                    taken_late = 0;
+                    self.tell_silence();
+                }
             }
         }
     }
 
     /// Hands a message on for every device of its topic; waits while the intake is full.
     async fn take(&mut self, arrival: Arrival) {
-        let Arrival { message, era, at } = arrival;
+        let Arrival {
+            message,
+            era,
+            at,
+            room: _room,
+        } = arrival;
         let acknowledgement = message.acknowledgement;
         let mut receipts = Vec::new();
         if !self.take_sparkplug(&message, at, &mut receipts).await {

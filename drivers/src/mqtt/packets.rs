@@ -43,6 +43,8 @@ pub(crate) enum Said {
         session_present: bool,
         /// After how many seconds it wants to hear from us, if it says so.
         keep_alive_s: Option<u16>,
+        /// The largest packet that it takes, if it says so.
+        largest_bytes: Option<u32>,
     },
     /// A message.
     Message(Message),
@@ -57,6 +59,11 @@ pub(crate) enum Said {
 }
 
 impl Message {
+    /// How much memory it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.topic.len() + self.payload.len()
+    }
+
     /// Its topic.
     pub(crate) fn topic(&self) -> &str {
         std::str::from_utf8(&self.topic).unwrap_or_default()
@@ -185,6 +192,23 @@ pub(crate) fn connect(connection: &Connection, keep_alive_s: u16) -> Result<Byte
     }
 }
 
+/// The topics of each subscription: so many at most, and no more bytes than the broker takes. A topic that is too large by itself goes
+/// alone, for the broker to say so.
+pub(crate) fn portions(topics: &[String], most: usize, most_bytes: usize) -> Vec<&[String]> {
+    // The first byte, four of length, two of the number, one of properties; and for each topic two of length and one of options.
+    let (around, around_each) = (8, 3);
+    let (mut portions, mut begin, mut bytes) = (Vec::new(), 0, around);
+    for (number, topic) in topics.iter().enumerate() {
+        bytes += around_each + topic.len();
+        if number > begin && (number - begin == most || bytes > most_bytes) {
+            portions.extend(topics.get(begin..number));
+            (begin, bytes) = (number, around + around_each + topic.len());
+        }
+    }
+    portions.extend(topics.get(begin..).filter(|rest| !rest.is_empty()));
+    portions
+}
+
 /// Subscribes to topics with quality of service 1; the answer has the same number.
 ///
 /// # Errors
@@ -254,7 +278,11 @@ fn said_v5(packet: Packet5) -> Result<Said, String> {
             session_present: answer.session_present,
             keep_alive_s: answer
                 .properties
+                .as_ref()
                 .and_then(|properties| properties.server_keep_alive),
+            largest_bytes: answer
+                .properties
+                .and_then(|properties| properties.max_packet_size),
         },
         Packet5::ConnAck(answer) => return Err(refused(&answer.code)),
         Packet5::SubAck(answer) => {
@@ -280,6 +308,7 @@ fn said_v311(packet: Packet4) -> Result<Said, String> {
         Packet4::ConnAck(answer) if answer.code == Answer4::Success => Said::Connected {
             session_present: answer.session_present,
             keep_alive_s: None,
+            largest_bytes: None,
         },
         Packet4::ConnAck(answer) => return Err(refused(&answer.code)),
         Packet4::SubAck(answer) => {
@@ -357,6 +386,25 @@ mod tests {
             assert!(next(version, 3, &mut published(version, 0x32)).is_err());
         }
     }
+    #[test]
+    fn no_subscription_is_larger_than_the_broker_takes() {
+        let topics: Vec<_> = (0..250)
+            .map(|number| format!("site/device/{number:03}"))
+            .collect();
+        for (most_bytes, expected) in [(usize::MAX, 3), (500, 10), (1, 250)] {
+            let portions = portions(&topics, 100, most_bytes);
+            assert_eq!(portions.len(), expected, "within {most_bytes} bytes");
+            assert_eq!(portions.concat(), topics);
+            for version in [MqttVersion::V5, MqttVersion::V311] {
+                for portion in &portions {
+                    let packet = subscribe(version, 1, portion).unwrap();
+                    assert!(packet.len() <= most_bytes || portion.len() == 1);
+                }
+            }
+        }
+        assert!(portions(&[], 100, 500).is_empty());
+    }
+
     #[test]
     fn a_packet_without_the_properties_of_mqtt_5_is_never_swallowed() {
         let read = |bytes: &[u8]| next(MqttVersion::V5, 100, &mut BytesMut::from(bytes));

@@ -1,13 +1,19 @@
 //! Messages that waited at their broker and come all at once, faster than anybody can store them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Connection, Link, MqttVersion};
+use model::{Connection, ConnectionIndex, DeviceIndex, Link, MqttVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
+use super::listen::{Arrival, Listener};
+use super::packets::{self, Said};
 use super::publish_tests::packet;
 use super::subscribe_tests::{Broker, Running, listening, listening_to, run, until_heard, value};
+use crate::Field;
 use crate::test_site::connection;
 
 /// More than a receive maximum and every queue of ours hold.
@@ -187,4 +193,132 @@ async fn a_broker_that_answers_no_ping_is_given_up_and_dialled_again() {
     let again = tokio::time::timeout(SOON, accept(&listener, MqttVersion::V5));
     again.await.expect("another connection");
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_is_given_up_when_nothing_could_be_read_from_it_for_minutes() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let broker = connection(Link::Mqtt {
+        host: "127.0.0.1".into(),
+        port: listener.local_addr().unwrap().port(),
+    });
+    let running = run(listening_to(broker, &["a"]), 1);
+    let mut stream = accept(&listener, MqttVersion::V5).await;
+    assert_eq!(packet(&mut stream).await.0, 0x82);
+    let all: Vec<_> = (1..=WAITING)
+        .flat_map(|number| published(MqttVersion::V5, number))
+        .collect();
+    stream.write_all(&all).await.unwrap();
+    // Nobody takes any of them, so that all room is soon used up, which nothing shows from outside.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let began = tokio::time::Instant::now();
+    tokio::time::pause();
+    let mut pings = 0;
+    while pings < 20 && pinged(&mut stream).await {
+        pings += 1;
+    }
+    tokio::time::resume();
+    let seconds = began.elapsed().as_secs();
+    assert!((270..=400).contains(&seconds), "{pings} pings in {seconds} s");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn large_messages_wait_at_the_broker_once_those_that_nobody_has_read_fill_their_room() {
+    const MESSAGES: u32 = 48;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let link = Link::Mqtt {
+        host: "127.0.0.1".into(),
+        port: listener.local_addr().unwrap().port(),
+    };
+    let broker = Connection {
+        max_packet_bytes: 2 << 20,
+        ..connection(link)
+    };
+    let mut running = run(listening_to(broker, &["a"]), 1);
+    let mut stream = accept(&listener, MqttVersion::V5).await;
+    assert_eq!(packet(&mut stream).await.0, 0x82);
+    let mut all = Vec::new();
+    for number in 1..=MESSAGES {
+        let payload = format!(r#"{{"v": {number}, "padding": "{}"}}"#, "x".repeat(1 << 20));
+        let length = 6 + payload.len();
+        all.push(0x32);
+        all.extend(
+            [0, 7, 14].map(|shift| (length >> shift) as u8 & 0x7f | if shift < 14 { 0x80 } else { 0 }),
+        );
+        all.extend([0, 1, b'a', 0, number as u8, 0]);
+        all.extend(payload.as_bytes());
+    }
+    let mut sent = 0;
+    while sent < all.len()
+        && let Ok(more) = tokio::time::timeout(Duration::from_millis(500), stream.write(&all[sent..])).await
+    {
+        sent += more.unwrap();
+    }
+    // 16 MiB wait to be read; the rest is in the buffers of the network.
+    assert!(sent < 36 << 20, "{sent} bytes were taken");
+    let sending = tokio::spawn(async move { stream.write_all(&all[sent..]).await.map(|()| stream) });
+    for number in 1..=MESSAGES {
+        let delivery = running.soon().await;
+        assert_eq!(value(&delivery.batch), f64::from(number));
+        delivery.receipt.unwrap().committed();
+    }
+    drop(sending.await.unwrap().unwrap());
+    running.stop().await;
+}
+
+/// What a listener to `a` and `b` delivers when so many messages of `a` have waited for it until both were to be looked at.
+async fn delivered_after_a_standstill(waiting: u16) -> Vec<(DeviceIndex, bool)> {
+    let broker = connection(Link::Mqtt {
+        host: "127.0.0.1".into(),
+        port: 1883,
+    });
+    let field = Field::new(Arc::new(listening_to(broker, &["a", "b"])));
+    let broker = field.site().connections.get(ConnectionIndex(0)).unwrap();
+    let devices = [DeviceIndex(0), DeviceIndex(1)];
+    let (intake, mut deliveries) = mpsc::channel(60_000);
+    let (to_settle, _unsettled) = mpsc::channel(60_000);
+    let (replies, _to_say) = mpsc::channel(10);
+    let mut listener = Listener::new(&field, broker, &devices, intake, to_settle, replies);
+    let (arrivals, arrived) = mpsc::channel(60_000);
+    tokio::time::advance(Duration::from_secs(3 * 600 + 1)).await;
+    for number in 1..=waiting {
+        let mut packet = published(MqttVersion::V5, number).as_slice().into();
+        let Ok(Some(Said::Message(message))) = packets::next(MqttVersion::V5, 100, &mut packet) else {
+            panic!("no message");
+        };
+        let at = jiff::Timestamp::now();
+        let arrival = Arrival {
+            message,
+            era: 1,
+            at,
+            room: None,
+        };
+        arrivals.send(arrival).await.unwrap();
+    }
+    drop(arrivals);
+    listener.go_on(arrived, CancellationToken::new()).await;
+    drop(listener);
+    let mut delivered = Vec::new();
+    while let Some(delivery) = deliveries.recv().await {
+        let is_good = delivery.batch.samples[0].reading.good().is_some();
+        delivered.push((delivery.batch.device, is_good));
+    }
+    delivered
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_whose_message_waits_here_is_not_called_silent() {
+    for _ in 0..32 {
+        assert_eq!(delivered_after_a_standstill(1).await, [(DeviceIndex(0), true)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_device_is_told_however_many_messages_of_others_wait() {
+    let delivered = delivered_after_a_standstill(30_000).await;
+    let silent = delivered
+        .iter()
+        .position(|(device, is_good)| (*device, *is_good) == (DeviceIndex(1), false));
+    assert_eq!(silent, Some(20_000));
 }

@@ -15,11 +15,13 @@ mod serve;
 mod topics;
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Connection, ConnectionIndex, DeviceIndex, Site, Unit};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +29,7 @@ use self::topics::Topics;
 use super::acks::{Reply, settle};
 use super::line::Line;
 use super::listen::{Arrival, Listener};
+use super::packets;
 use super::sparkplug::nodes::{Place, speaks_sparkplug};
 use crate::backoff::Backoff;
 use crate::clock::SteadyClock;
@@ -37,6 +40,8 @@ use crate::meters::ConnectionMeters;
 
 /// Messages that wait to be read; at the bound no more are taken from the connection.
 const ARRIVALS_MOST: usize = 2_000;
+/// The bytes of messages that wait to be read; at the bound no more are taken from the connection, but one is always let through.
+const UNREAD_MOST_BYTES: u32 = 16 << 20;
 /// Messages that were read and are not on disk yet; at the bound the next waits to be read. As many as arrive while one group is
 /// committed, which takes some 40 ms.
 const UNSTORED_MOST: usize = 8_192;
@@ -64,24 +69,70 @@ pub(crate) async fn run(
     ) else {
         return;
     };
-    let (arrivals, arrived) = mpsc::channel(ARRIVALS_MOST);
-    let (to_settle, unsettled) = mpsc::channel(UNSTORED_MOST);
-    let (replies, to_say) = mpsc::channel(REPLIES_MOST);
-    let settling = tokio::spawn(settle(unsettled, replies.clone()));
     let topics = topics(field.site(), &devices);
-    let listener = {
-        let (field, connection, stop) = (field.clone(), connection.clone(), stop.clone());
-        tokio::spawn(async move {
-            Listener::new(&field, &connection, &devices, intake, to_settle, replies)
-                .go_on(arrived, stop)
-                .await;
-        })
-    };
-    Subscriber::new(connection, meters, topics, arrivals)
-        .go_on(to_say, &stop)
-        .await;
-    listener.abort();
-    settling.abort();
+    let clock = SteadyClock::begin();
+    let mut retry = Backoff::new(FIRST_RETRY, LONGEST_RETRY, 0);
+    loop {
+        let (arrivals, arrived) = mpsc::channel(ARRIVALS_MOST);
+        let (to_settle, unsettled) = mpsc::channel(UNSTORED_MOST);
+        let (replies, to_say) = mpsc::channel(REPLIES_MOST);
+        let settling = tokio::spawn(settle(unsettled, replies.clone()));
+        let listening = {
+            let (field, connection, stop) = (field.clone(), connection.clone(), stop.clone());
+            let (devices, intake) = (devices.clone(), intake.clone());
+            tokio::spawn(async move {
+                Listener::new(&field, &connection, &devices, intake, to_settle, replies)
+                    .go_on(arrived, stop)
+                    .await;
+            })
+        };
+        let mut subscriber = Subscriber::new(connection.clone(), meters.clone(), topics.clone(), arrivals);
+        let began = clock.now();
+        let panicked = watched(listening, subscriber.go_on(to_say, &stop)).await;
+        settling.abort();
+        meters.set_up(false);
+        let Some(error) = panicked else { return };
+        if clock.now().saturating_sub(began) > LONGEST_RETRY {
+            retry.succeeded();
+        }
+        let next = "this is a fault of the gateway's: please report it; the connection is begun anew within 30 s, and what was not stored \
+                    comes again";
+        tracing::error!(
+            connection = connection.name,
+            error,
+            "reading the broker's messages failed; {next}"
+        );
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(retry.failed(clock.now())) => {}
+        }
+    }
+}
+
+/// Subscribes until that is over, or until listening has panicked: then how. Whoever subscribes would not notice before the next message.
+async fn watched(mut listening: JoinHandle<()>, subscribing: impl Future<Output = ()>) -> Option<String> {
+    let mut subscribing = pin!(subscribing);
+    let mut ended = None;
+    loop {
+        tokio::select! {
+            listened = &mut listening, if ended.is_none() => {
+                let has_panicked = listened.as_ref().is_err_and(JoinError::is_panic);
+                ended = Some(listened);
+                if has_panicked {
+                    break;
+                }
+            }
+            () = &mut subscribing => {
+                if ended.is_none() {
+                    listening.abort();
+                    ended = Some(listening.await);
+                }
+                break;
+            }
+        }
+    }
+    let error = ended?.err().filter(JoinError::is_panic)?;
+    Some(error.to_string())
 }
 
 fn topics(site: &Site, devices: &[DeviceIndex]) -> Vec<String> {
@@ -125,6 +176,8 @@ struct Subscriber {
     has_acknowledged: bool,
     /// When the broker is asked again for the topics that it refused.
     ask_refused_at: Option<Instant>,
+    /// The bytes that messages may still take up until they are read.
+    unread: Arc<Semaphore>,
     /// What has arrived and finds no room; until it does, nothing more is read.
     held: Option<Arrival>,
     /// What was last logged of the connection.
@@ -149,6 +202,7 @@ impl Subscriber {
             up_since: Instant::now(),
             has_acknowledged: false,
             ask_refused_at: None,
+            unread: Arc::new(Semaphore::new(UNREAD_MOST_BYTES as usize)),
             held: None,
             told: None,
             meters,
@@ -214,7 +268,7 @@ impl Subscriber {
         self.up_since = Instant::now();
         self.has_acknowledged = false;
         self.ask_refused_at = None;
-        let topics = self.topics.to_ask(session_present);
+        let topics = self.topics.wanted(session_present);
         self.subscribe(line, &topics);
         self.meters.set_up(true);
         if self.told != Some(LinkState::Works) {
@@ -225,7 +279,7 @@ impl Subscriber {
     }
 
     fn subscribe(&mut self, line: &mut Line, topics: &[String]) {
-        for topics in topics.chunks(TOPICS_AT_ONCE) {
+        for topics in packets::portions(topics, TOPICS_AT_ONCE, line.largest_sent()) {
             match line.subscribe(topics) {
                 Ok(()) => self.topics.asked(topics),
                 Err(error) => {
@@ -245,4 +299,22 @@ impl Subscriber {
 /// Takes replies to a connection that is gone, so that nobody waits with one; returns when nobody is left who has any.
 async fn discard(replies: &mut mpsc::Receiver<Reply>) {
     while replies.recv().await.is_some() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_that_panics_is_noticed_though_no_further_message_comes() {
+        let listening = tokio::spawn(async { panic!("a message that nobody expected") });
+        let noticed = watched(listening, std::future::pending());
+        let noticed = tokio::time::timeout(Duration::from_secs(4), noticed).await;
+        let noticed = noticed.expect("it is noticed").unwrap();
+        assert!(noticed.contains("a message that nobody expected"), "{noticed}");
+        let listening = tokio::spawn(async {});
+        assert_eq!(watched(listening, tokio::task::yield_now()).await, None);
+        let listening = tokio::spawn(std::future::pending());
+        assert_eq!(watched(listening, async {}).await, None);
+    }
 }

@@ -1,9 +1,10 @@
 //! What is done while a connection holds: passes messages on as there is room, and acknowledges what is stored.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +12,7 @@ use super::super::acks::{Acks, Reply, Then};
 use super::super::line::Line;
 use super::super::listen::Arrival;
 use super::super::packets::{Message, Said};
-use super::{Ended, Subscriber};
+use super::{Ended, Subscriber, UNREAD_MOST_BYTES};
 
 /// So many replies are taken at one wake-up.
 const REPLIES_AT_ONCE: usize = 512;
@@ -40,7 +41,7 @@ impl Subscriber {
     ) -> Ended {
         let mut acks = Acks::of(self.era);
         let mut ask_again_at = None;
-        let arrivals = self.arrivals.clone();
+        let (arrivals, unread) = (self.arrivals.clone(), self.unread.clone());
         let mut said = Vec::with_capacity(REPLIES_AT_ONCE);
         loop {
             if let Err(ended) = self.take_what_arrived(&mut line) {
@@ -75,13 +76,13 @@ impl Subscriber {
                         self.subscribe(&mut line, &refused);
                     }
                 }
-                room = arrivals.reserve(), if self.held.is_some() => match room {
-                    Ok(room) => {
+                room = room_for(self.held.as_ref(), &unread, &arrivals), if self.held.is_some() => match room {
+                    Some((bytes, place)) => {
                         if let Some(arrival) = self.held.take() {
-                            room.send(arrival);
+                            place.send(Arrival { room: Some(bytes), ..arrival });
                         }
                     }
-                    Err(_) => return Ended::Stop,
+                    None => return Ended::Stop,
                 },
                 went_on = line.go_on(self.held.is_none()) => if let Err(why) = went_on {
                     return Ended::Broke(why);
@@ -115,12 +116,25 @@ impl Subscriber {
             message,
             era: self.era,
             at: Timestamp::now(),
+            room: None,
         };
-        if let Err(refused) = self.arrivals.try_send(arrival) {
-            if may_be_lost {
-                self.meters.messages_dropped.increment(1);
-            } else {
-                self.held = Some(refused.into_inner());
+        let (unread, needed) = (self.unread.clone(), bytes_of(&arrival));
+        let refused = match unread.try_acquire_many_owned(needed) {
+            Ok(bytes) => {
+                let room = Some(bytes);
+                let sent = self.arrivals.try_send(Arrival { room, ..arrival });
+                sent.err().map(mpsc::error::TrySendError::into_inner)
+            }
+            Err(_) => Some(arrival),
+        };
+        match refused {
+            Some(_) if may_be_lost => self.meters.messages_dropped.increment(1),
+            // It waits for both at once: what it had of one would be missing to itself.
+            refused => {
+                self.held = refused.map(|arrival| Arrival {
+                    room: None,
+                    ..arrival
+                })
             }
         }
     }
@@ -230,6 +244,23 @@ impl Subscriber {
             );
         }
     }
+}
+
+/// The bytes that a message takes up while it waits to be read. One that is larger than all the room takes all of it.
+fn bytes_of(arrival: &Arrival) -> u32 {
+    u32::try_from(arrival.message.bytes()).map_or(UNREAD_MOST_BYTES, |bytes| bytes.min(UNREAD_MOST_BYTES))
+}
+
+/// Waits until there is room for what is held; `None` when nobody reads any more.
+async fn room_for<'queue>(
+    held: Option<&Arrival>,
+    unread: &Arc<Semaphore>,
+    arrivals: &'queue mpsc::Sender<Arrival>,
+) -> Option<(OwnedSemaphorePermit, mpsc::Permit<'queue, Arrival>)> {
+    let bytes = unread.clone().acquire_many_owned(held.map_or(0, bytes_of));
+    // Whoever reads drops what it has not read when it goes, which makes room.
+    let bytes = bytes.await.ok()?;
+    Some((bytes, arrivals.reserve().await.ok()?))
 }
 
 async fn reached(at: Option<Instant>) {

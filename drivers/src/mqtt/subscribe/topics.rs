@@ -35,7 +35,7 @@ impl Topics {
 
     /// A connection began: the topics to ask for on it. A session of an earlier run may know other topics than this site has, so a run
     /// asks for all of them at least once; one of ours knows all that were not refused.
-    pub(super) fn to_ask(&mut self, session_present: bool) -> Vec<String> {
+    pub(super) fn wanted(&mut self, session_present: bool) -> Vec<String> {
         self.unanswered.clear();
         self.are_answered &= session_present;
         if self.are_answered {
@@ -92,7 +92,7 @@ mod tests {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let mut topics = Topics::new(names(&["a", "b"]));
         assert_eq!(
-            topics.to_ask(true),
+            topics.wanted(true),
             names(&["a", "b"]),
             "by this run it never was"
         );
@@ -100,17 +100,17 @@ mod tests {
         topics.asked(&names(&["b"]));
         assert_eq!(topics.answered(&[None]), News::default());
         // It ended before the second answer.
-        assert_eq!(topics.to_ask(true), names(&["a", "b"]));
+        assert_eq!(topics.wanted(true), names(&["a", "b"]));
         topics.asked(&names(&["a", "b"]));
         let refused = [None, Some("NotAuthorized".to_owned())];
         let news = topics.answered(&refused);
         assert_eq!(news.refused, [("b".to_owned(), "NotAuthorized".to_owned())]);
-        assert_eq!(topics.to_ask(true), names(&["b"]));
+        assert_eq!(topics.wanted(true), names(&["b"]));
         topics.asked(&names(&["b"]));
         assert_eq!(topics.answered(&refused[1..]), News::default(), "it was told");
-        assert_eq!(topics.to_ask(false), names(&["a", "b"]));
+        assert_eq!(topics.wanted(false), names(&["a", "b"]));
         topics.asked(&names(&["a", "b"]));
         assert_eq!(topics.answered(&[None, None]).allowed, names(&["b"]));
-        assert!(topics.to_ask(true).is_empty());
+        assert!(topics.wanted(true).is_empty());
     }
 }
