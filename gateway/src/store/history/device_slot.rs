@@ -32,6 +32,8 @@ struct Columns<'passes> {
     times: Vec<i64>,
     columns: Vec<(u32, Vec<Option<Reading>>)>,
     places: HashMap<u32, usize>,
+    /// As many readings as a column will have: one that grew by doubling would take twice the memory, and leave what it grew out of.
+    count: usize,
     /// So many columns, …
     most: usize,
     /// … and none of those that were packed in earlier passes.
@@ -56,7 +58,7 @@ impl Columns<'_> {
             return None;
         }
         let place = self.columns.len();
-        self.columns.push((series, Vec::new()));
+        self.columns.push((series, Vec::with_capacity(self.count)));
         self.places.insert(series, place);
         Some(place)
     }
@@ -167,6 +169,7 @@ pub(super) fn pack_device(
             times: before.clone(),
             columns: Vec::new(),
             places: HashMap::new(),
+            count: count.min(limits.times),
             most: (limits.held_readings / count.max(1)).max(1),
             done: &done,
             more: false,
