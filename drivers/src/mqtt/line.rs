@@ -26,7 +26,7 @@ const READ_BYTES: usize = 64 << 10;
 /// So long nothing may have been read for want of room: whether the broker is still there, nobody knows then. What is unacknowledged comes
 /// again on the next connection.
 const UNREAD_PATIENCE: Duration = Duration::from_secs(300);
-/// A buffer that one large message made larger than this is given back once it is empty.
+/// A buffer that one large message made larger than this is given back once little is left in it.
 const BUFFER_MOST_BYTES: usize = 4 * READ_BYTES;
 /// A broker that sends and sends, but reads nothing of what we say, is given up; a hundred times what can be unacknowledged.
 const UNSENT_MOST_BYTES: usize = 1 << 20;
@@ -135,8 +135,8 @@ impl Line {
         }
         if may_read {
             self.read_at = Instant::now();
-            if self.received.is_empty() && self.received.capacity() > BUFFER_MOST_BYTES {
-                self.received = BytesMut::new();
+            if self.received.len() < READ_BYTES && self.received.capacity() > BUFFER_MOST_BYTES {
+                self.received = BytesMut::from(&*self.received);
             }
             // In whole buffers, whose messages share them, however little is left of the present one.
             if self.received.capacity() - self.received.len() < READ_BYTES / 8 {
@@ -250,4 +250,49 @@ async fn dial(connection: &Connection) -> Result<Box<dyn Stream>, String> {
     let name = tls::server_name(host).map_err(|error| error.to_string())?;
     let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
     Ok(Box::new(handshake.await.map_err(|error| error.to_string())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Link;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::test_site::connection;
+
+    #[tokio::test]
+    async fn the_buffer_of_a_large_message_is_given_back_when_small_ones_follow() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let link = Link::Mqtt {
+            host: "127.0.0.1".into(),
+            port: listener.local_addr().unwrap().port(),
+        };
+        let broker = Connection {
+            mqtt_version: MqttVersion::V311,
+            max_packet_bytes: 8 << 20,
+            ..connection(link)
+        };
+        let saying = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(&[0x20, 2, 0, 0]).await.unwrap();
+            for size in std::iter::once(4 << 20).chain([10_000; 100]) {
+                let message = packets::publish(MqttVersion::V311, "a", vec![b'x'; size]);
+                stream.write_all(&message.unwrap()).await.unwrap();
+            }
+            stream
+        });
+        let (mut line, _) = Line::open(&broker).await.unwrap();
+        let mut messages = 0;
+        while messages < 101 {
+            match line.said().unwrap() {
+                Some(said) => messages += u32::from(matches!(said, Said::Message(_))),
+                None => line.go_on(true).await.unwrap(),
+            }
+        }
+        // Nothing more comes; that it waits for more is enough.
+        let _ = timeout(Duration::ZERO, line.go_on(true)).await;
+        let capacity = line.received.capacity();
+        assert!(capacity <= BUFFER_MOST_BYTES, "{capacity} bytes");
+        drop(saying.await.unwrap());
+    }
 }

@@ -13,19 +13,19 @@
 
 mod serve;
 mod topics;
+mod watched;
 
 use std::collections::BTreeSet;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Connection, ConnectionIndex, DeviceIndex, Site, Unit};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::topics::Topics;
+use self::watched::watched;
 use super::acks::{Reply, settle};
 use super::line::Line;
 use super::listen::{Arrival, Listener};
@@ -107,32 +107,6 @@ pub(crate) async fn run(
             () = tokio::time::sleep(retry.failed(clock.now())) => {}
         }
     }
-}
-
-/// Subscribes until that is over, or until listening has panicked: then how. Whoever subscribes would not notice before the next message.
-async fn watched(mut listening: JoinHandle<()>, subscribing: impl Future<Output = ()>) -> Option<String> {
-    let mut subscribing = pin!(subscribing);
-    let mut ended = None;
-    loop {
-        tokio::select! {
-            listened = &mut listening, if ended.is_none() => {
-                let has_panicked = listened.as_ref().is_err_and(JoinError::is_panic);
-                ended = Some(listened);
-                if has_panicked {
-                    break;
-                }
-            }
-            () = &mut subscribing => {
-                if ended.is_none() {
-                    listening.abort();
-                    ended = Some(listening.await);
-                }
-                break;
-            }
-        }
-    }
-    let error = ended?.err().filter(JoinError::is_panic)?;
-    Some(error.to_string())
 }
 
 fn topics(site: &Site, devices: &[DeviceIndex]) -> Vec<String> {
@@ -299,22 +273,4 @@ impl Subscriber {
 /// Takes replies to a connection that is gone, so that nobody waits with one; returns when nobody is left who has any.
 async fn discard(replies: &mut mpsc::Receiver<Reply>) {
     while replies.recv().await.is_some() {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_listener_that_panics_is_noticed_though_no_further_message_comes() {
-        let listening = tokio::spawn(async { panic!("a message that nobody expected") });
-        let noticed = watched(listening, std::future::pending());
-        let noticed = tokio::time::timeout(Duration::from_secs(4), noticed).await;
-        let noticed = noticed.expect("it is noticed").unwrap();
-        assert!(noticed.contains("a message that nobody expected"), "{noticed}");
-        let listening = tokio::spawn(async {});
-        assert_eq!(watched(listening, tokio::task::yield_now()).await, None);
-        let listening = tokio::spawn(std::future::pending());
-        assert_eq!(watched(listening, async {}).await, None);
-    }
 }
