@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::{Batch, Dense, Device, DeviceIndex, PointId, Sample, Severity, Site, Text};
 use rules::{Judge, Judgement, Rule, RuleIndex, Rules, Verdict};
 
-use crate::alarms::{Alarm, Delays, Edge, Level, Phase};
+use crate::alarms::{Alarm, Delays, Edge, Level};
 use crate::recall::{recall, wanted};
 use crate::store::{HistoryReader, StoreError};
 
@@ -225,20 +225,9 @@ fn delays(rule: &Rule) -> Delays {
 /// An alarm that nothing was said of yet.
 fn quiet(device: &Device, rule: &Rule, at: Timestamp) -> Alarm {
     Alarm {
-        id: format!("{}.{}", device.id, rule.id),
-        rule: rule.id.clone(),
         device: Some(device.id.clone()),
         class: Some(device.profile.class.as_str().to_owned()),
-        severity: rule.severity,
-        phase: Phase::Normal,
-        known: true,
-        acknowledged: true,
-        latched: false,
-        since: at,
-        summary: Text::default(),
-        ticket: None,
-        shelved: None,
-        out_of_service: None,
+        ..Alarm::quiet(format!("{}.{}", device.id, rule.id), &rule.id, rule.severity, at)
     }
 }
 

@@ -2,27 +2,13 @@
 
 use std::time::Duration;
 
-use model::{Connection, Link, MqttVersion};
+use model::MqttVersion;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::publish_tests::packet;
 use super::subscribe_tests::{listening_to, run};
-use super::waiting_tests::{SOON, accept, pinged, published};
-use crate::test_site::connection;
-
-async fn broker(version: MqttVersion) -> (TcpListener, Connection) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let link = Link::Mqtt {
-        host: "127.0.0.1".into(),
-        port: listener.local_addr().unwrap().port(),
-    };
-    let broker = Connection {
-        mqtt_version: version,
-        ..connection(link)
-    };
-    (listener, broker)
-}
+use super::waiting_tests::{SOON, accept, broker, pinged, published};
 
 async fn accept_soon(listener: &TcpListener, version: MqttVersion) -> TcpStream {
     let accepted = tokio::time::timeout(SOON, accept(listener, version));

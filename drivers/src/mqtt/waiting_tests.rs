@@ -28,6 +28,20 @@ impl Running {
     }
 }
 
+/// A broker of the test's own: where it listens, and the way to it.
+pub(super) async fn broker(version: MqttVersion) -> (TcpListener, Connection) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let link = Link::Mqtt {
+        host: "127.0.0.1".into(),
+        port: listener.local_addr().unwrap().port(),
+    };
+    let broker = Connection {
+        mqtt_version: version,
+        ..connection(link)
+    };
+    (listener, broker)
+}
+
 fn spoken(version: MqttVersion, mut site: model::Site) -> model::Site {
     let connections = site.connections.values().cloned();
     let connections = connections.map(|connection| Connection {
@@ -103,11 +117,7 @@ pub(super) fn published(version: MqttVersion, number: u16) -> Vec<u8> {
 #[tokio::test]
 async fn what_is_stored_is_acknowledged_even_while_there_is_no_room_for_another_message() {
     for version in [MqttVersion::V5, MqttVersion::V311] {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let broker = connection(Link::Mqtt {
-            host: "127.0.0.1".into(),
-            port: listener.local_addr().unwrap().port(),
-        });
+        let (listener, broker) = broker(version).await;
         let mut running = run(spoken(version, listening_to(broker, &["a"])), 1);
         let stream = accept(&listener, version).await;
         let (mut hears, mut says) = stream.into_split();
@@ -169,11 +179,7 @@ pub(super) async fn pinged(stream: &mut TcpStream) -> bool {
 
 #[tokio::test]
 async fn a_broker_that_answers_no_ping_is_given_up_and_dialled_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let broker = connection(Link::Mqtt {
-        host: "127.0.0.1".into(),
-        port: listener.local_addr().unwrap().port(),
-    });
+    let (listener, broker) = broker(MqttVersion::V5).await;
     let running = run(listening_to(broker, &["a"]), 1);
     let mut stream = accept(&listener, MqttVersion::V5).await;
     // The subscription, so that only pings follow.
@@ -197,11 +203,7 @@ async fn a_broker_that_answers_no_ping_is_given_up_and_dialled_again() {
 
 #[tokio::test]
 async fn a_broker_is_given_up_when_nothing_could_be_read_from_it_for_minutes() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let broker = connection(Link::Mqtt {
-        host: "127.0.0.1".into(),
-        port: listener.local_addr().unwrap().port(),
-    });
+    let (listener, broker) = broker(MqttVersion::V5).await;
     let running = run(listening_to(broker, &["a"]), 1);
     let mut stream = accept(&listener, MqttVersion::V5).await;
     assert_eq!(packet(&mut stream).await.0, 0x82);
@@ -226,14 +228,10 @@ async fn a_broker_is_given_up_when_nothing_could_be_read_from_it_for_minutes() {
 #[tokio::test]
 async fn large_messages_wait_at_the_broker_once_those_that_nobody_has_read_fill_their_room() {
     const MESSAGES: u32 = 48;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let link = Link::Mqtt {
-        host: "127.0.0.1".into(),
-        port: listener.local_addr().unwrap().port(),
-    };
+    let (listener, broker) = broker(MqttVersion::V5).await;
     let broker = Connection {
         max_packet_bytes: 2 << 20,
-        ..connection(link)
+        ..broker
     };
     let mut running = run(listening_to(broker, &["a"]), 1);
     let mut stream = accept(&listener, MqttVersion::V5).await;

@@ -145,6 +145,26 @@ pub enum Edge {
 }
 
 impl Alarm {
+    /// An alarm of which nothing was said yet, and about the gateway itself.
+    pub fn quiet(id: String, rule: &str, severity: Severity, since: Timestamp) -> Self {
+        Self {
+            id,
+            rule: rule.to_owned(),
+            device: None,
+            class: None,
+            severity,
+            phase: Phase::Normal,
+            known: true,
+            acknowledged: true,
+            latched: false,
+            since,
+            summary: Text::default(),
+            ticket: None,
+            shelved: None,
+            out_of_service: None,
+        }
+    }
+
     /// Whether the condition holds, as far as alarms are concerned.
     pub fn is_active(&self) -> bool {
         matches!(self.phase, Phase::Active | Phase::PendingOff { .. })

@@ -34,13 +34,7 @@ async fn a_leak_is_seen_at_the_next_read_and_ends_when_it_is_cleared() {
     );
     assert!(leak["summary"]["zh"].is_string() && leak["summary"]["en"].is_string());
     assert_eq!(client.read_input_registers(0, 1).await.unwrap().unwrap(), [50]);
-    assert_eq!(
-        stand
-            .control("DELETE", "/devices/main-1/faults/main_leak", "")
-            .await
-            .0,
-        200
-    );
+    stand.remove("/devices/main-1/faults/main_leak").await;
     assert!(client.read_input_registers(0, 1).await.unwrap().unwrap()[0] > 400);
     stand.running.stop().await;
 }
@@ -87,13 +81,7 @@ async fn a_held_point_stays_where_it_is_until_it_is_released() {
     );
     assert_eq!(client.read_input_registers(0, 1).await.unwrap().unwrap(), [100]);
     assert_eq!(client.read_discrete_inputs(1, 1).await.unwrap().unwrap(), [true]);
-    assert_eq!(
-        stand
-            .control("DELETE", "/devices/main-1/points/main_pressure", "")
-            .await
-            .0,
-        200
-    );
+    stand.remove("/devices/main-1/points/main_pressure").await;
     assert!(client.read_input_registers(0, 1).await.unwrap().unwrap()[0] > 400);
     stand.running.stop().await;
 }

@@ -72,6 +72,11 @@ impl Stand {
         client
     }
 
+    /// Takes back what was done to a device or a point.
+    pub async fn remove(&self, path: &str) {
+        assert_eq!(self.control("DELETE", path, "").await.0, 200, "{path}");
+    }
+
     pub async fn control(&self, method: &str, path: &str, body: &str) -> (u16, Json) {
         let mut stream = TcpStream::connect(self.running.control.unwrap()).await.unwrap();
         let length = body.len();

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use model::{Deadlines, Severity, Text};
 
 use super::{Draft, alarm_id};
-use crate::alarms::{Alarm, Delays, Edge, Level, Phase};
+use crate::alarms::{Alarm, Delays, Edge, Level};
 use crate::notices::Notice;
 use crate::tickets::{ComesBack, GATEWAY, Opening, Origin, Ticket, year_of};
 
@@ -157,19 +157,8 @@ impl Draft<'_> {
 
 fn new_alarm(id: String, watch: &Watch, subject: &Subject, at: Timestamp) -> Alarm {
     Alarm {
-        id,
-        rule: watch.rule.clone(),
         device: subject.device.clone(),
         class: subject.class.clone(),
-        severity: watch.severity,
-        phase: Phase::Normal,
-        known: true,
-        acknowledged: true,
-        latched: false,
-        since: at,
-        summary: Text::default(),
-        ticket: None,
-        shelved: None,
-        out_of_service: None,
+        ..Alarm::quiet(id, &watch.rule, watch.severity, at)
     }
 }
