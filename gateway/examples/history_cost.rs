@@ -161,27 +161,29 @@ fn trends(
     end: Timestamp,
 ) -> Outcome<()> {
     let ten_minutes = end - SignedDuration::from_mins(10);
+    let by = |seconds: i64| Grain::Within(seconds * 1_000_000_000);
     for (what, from, grain) in [
         ("every reading of it all", begin, Grain::Readings),
-        ("its slots of ten minutes", begin, Grain::Within(600_000_000_000)),
-        ("by nine minutes", begin, Grain::Within(540_000_000_000)),
-        (
-            "by 90 seconds, which cut minutes",
-            begin,
-            Grain::Within(90_000_000_000),
-        ),
+        ("its slots of ten minutes", begin, by(600)),
+        ("by nine minutes", begin, by(540)),
+        ("by 601 seconds, which cut slots and minutes", begin, by(601)),
+        ("by 90 seconds, which cut minutes", begin, by(90)),
         ("the last ten minutes", ten_minutes, Grain::Readings),
     ] {
+        // The first look at a file's pages fetches them from the system; the second shows what reading costs.
+        let mut milliseconds = [0.0; 2];
         let mut pieces = 0;
-        let begun = Instant::now();
-        reader.each(device, point, Trend { from, to: end, grain }, |_| {
-            pieces += 1;
-            true
-        })?;
-        println!(
-            "{what}: {pieces} pieces in {:.1} ms",
-            begun.elapsed().as_secs_f64() * 1e3
-        );
+        for milliseconds in &mut milliseconds {
+            pieces = 0;
+            let begun = Instant::now();
+            reader.each(device, point, Trend { from, to: end, grain }, |_| {
+                pieces += 1;
+                true
+            })?;
+            *milliseconds = begun.elapsed().as_secs_f64() * 1e3;
+        }
+        let [first, second] = milliseconds;
+        println!("{what}: {pieces} pieces in {first:.1} ms, again in {second:.1} ms");
     }
     Ok(())
 }

@@ -3,11 +3,10 @@
 //! A column says nothing of times; they are the device's own, stored once for all of its points. Numbers that a person would write
 //! with up to six decimals are kept as whole numbers, others as their bits; both read back exactly as they were.
 
-use std::io::{Read, Write};
+use std::io::Write;
 
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
+use flate2::{Compression, Decompress, FlushDecompress, Status};
 use model::{Doubt, Missing, Reading, Value};
 
 use super::number::{SCALES, back, whole};
@@ -53,15 +52,17 @@ pub(super) fn pack(readings: &[Option<Reading>]) -> Vec<u8> {
 
 /// Unpacks a column of a slot that has so many times; `None` if it is spoiled, or says more than that.
 pub(super) fn unpack(column: &[u8], times: usize) -> Option<Vec<Option<Reading>>> {
+    unpack_first(column, times, usize::MAX)
+}
+
+/// Unpacks the first `most` readings of a column; what comes after them is not looked at.
+pub(super) fn unpack_first(column: &[u8], times: usize, most: usize) -> Option<Vec<Option<Reading>>> {
     let (how, rest) = column.split_first()?;
     let inflated;
     let mut bytes = match *how {
         PLAIN => Bytes(rest),
         DEFLATED => {
-            // A byte inflates to 1,032 at most (zlib's "Technical Details"): the row's own length bounds what a spoiled one becomes.
-            let mut whole = Vec::new();
-            DeflateDecoder::new(rest).read_to_end(&mut whole).ok()?;
-            inflated = whole;
+            inflated = inflate(rest)?;
             Bytes(&inflated)
         }
         _ => return None,
@@ -70,13 +71,14 @@ pub(super) fn unpack(column: &[u8], times: usize) -> Option<Vec<Option<Reading>>
     let have_value = |run: &&Run| run.quality == GOOD || run.quality == DOUBTFUL;
     let count = runs.iter().filter(have_value).map(|run| run.count).sum();
     let mut values = unpack_values(&mut bytes, count)?;
-    let mut readings = Vec::with_capacity(runs.iter().map(|run| run.count).sum());
+    let all: usize = runs.iter().map(|run| run.count).sum();
+    let mut readings = Vec::with_capacity(all.min(most));
     for run in runs {
         let missing = match run.quality {
             ABSENT | GOOD | DOUBTFUL => None,
             code => Some(Reading::Missing(missing_of(code - FIRST_MISSING, run.detail)?)),
         };
-        for _ in 0..run.count {
+        for _ in 0..run.count.min(most - readings.len()) {
             readings.push(match run.quality {
                 ABSENT => None,
                 GOOD => Some(Reading::Good(values.next()?)),
@@ -87,6 +89,29 @@ pub(super) fn unpack(column: &[u8], times: usize) -> Option<Vec<Option<Reading>>
         }
     }
     Some(readings)
+}
+
+/// Room for what inflates to little.
+const INFLATED_AT_LEAST: usize = 64;
+
+/// Inflates what was deflated; `None` if it is spoiled or ends too soon. A byte inflates to 1,032 at most (zlib's "Technical Details"): the
+/// row's own length bounds what a spoiled one becomes.
+fn inflate(deflated: &[u8]) -> Option<Vec<u8>> {
+    let mut inflater = Decompress::new(false);
+    let mut whole = Vec::with_capacity(4 * deflated.len() + INFLATED_AT_LEAST);
+    let mut rest = deflated;
+    loop {
+        // Told that all of it is there and has room, it writes into its place; a reader around it would have copied it three times.
+        let status = inflater.decompress_vec(rest, &mut whole, FlushDecompress::Finish);
+        if status.ok()? == Status::StreamEnd {
+            return Some(whole);
+        }
+        if whole.len() < whole.capacity() {
+            return None;
+        }
+        rest = deflated.get(usize::try_from(inflater.total_in()).ok()?..)?;
+        whole.reserve(whole.len());
+    }
 }
 
 /// So many readings one after another of one quality.
@@ -392,6 +417,14 @@ mod tests {
         }
 
         #[test]
+        fn the_first_readings_of_a_column_are_read_without_the_rest(
+            readings in proptest::collection::vec(reading(), 0..200), most in 0_usize..250,
+        ) {
+            let first: Vec<_> = readings.iter().take(most).cloned().collect();
+            prop_assert_eq!(unpack_first(&pack(&readings), readings.len(), most), Some(first));
+        }
+
+        #[test]
         fn a_spoiled_column_is_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = unpack(&bytes, 1000);
         }
@@ -400,6 +433,20 @@ mod tests {
     fn packed_per_sample(values: impl Iterator<Item = Value>) -> f64 {
         let readings: Vec<_> = values.map(|value| Some(Reading::Good(value))).collect();
         pack(&readings).len() as f64 / readings.len() as f64
+    }
+
+    #[test]
+    fn a_column_that_ends_too_soon_is_spoiled() {
+        let noisy = (0..600_u32).map(|second| f64::from(second.wrapping_mul(2_654_435_761) >> 20) / 100.0);
+        let readings: Vec<_> = noisy
+            .map(|number| Some(Reading::Good(Value::Number(number))))
+            .collect();
+        let packed = pack(&readings);
+        assert_eq!(packed.first(), Some(&DEFLATED));
+        assert_eq!(unpack(&packed, readings.len()), Some(readings.clone()));
+        for length in 0..packed.len() {
+            assert_eq!(unpack(&packed[..length], readings.len()), None, "{length} bytes");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) struct Limits {
     pub(super) times: usize,
 }
 
-/// Some 30 MB at once, and as many batches as a device sends that speaks 1,667 times a second for the whole of the slot.
+/// Some 25 MB at once, and as many batches as a device sends that speaks 1,667 times a second for the whole of the slot.
 pub(super) const LIMITS: Limits = Limits {
     held_readings: 1 << 20,
     times: 1_000_000,
@@ -30,9 +30,13 @@ pub(super) const LIMITS: Limits = Limits {
 /// Some series of a device's slot in the making: its times, and for each series as many readings; `None` where the series was not read.
 struct Columns<'passes> {
     times: Vec<i64>,
-    columns: Vec<(u32, Vec<Option<Reading>>)>,
+    /// The series of each column, by its place.
+    series: Vec<u32>,
     places: HashMap<u32, usize>,
-    /// As many readings as a column will have: one that grew by doubling would take twice the memory, and leave what it grew out of.
+    /// All columns one after another, in one piece that the allocator keeps apart from its heap and gives back as a whole: a vector a
+    /// column leaves the heap full of holes.
+    cells: Vec<Option<Reading>>,
+    /// So many cells a column has: as many as there can be times.
     count: usize,
     /// So many columns, …
     most: usize,
@@ -53,21 +57,28 @@ impl Columns<'_> {
         if self.done.contains(&series) {
             return None;
         }
-        if self.columns.len() >= self.most {
+        if self.series.len() >= self.most {
             self.more = true;
             return None;
         }
-        let place = self.columns.len();
-        self.columns.push((series, Vec::with_capacity(self.count)));
+        let place = self.series.len();
+        self.series.push(series);
+        self.cells.resize((place + 1) * self.count, None);
         self.places.insert(series, place);
         Some(place)
     }
 
-    fn put(&mut self, place: usize, position: usize, reading: &Reading) {
-        if let Some((_, column)) = self.columns.get_mut(place) {
-            column.resize(position, None);
-            column.push(Some(reading.clone()));
+    fn put(&mut self, place: usize, position: usize, reading: Option<Reading>) {
+        if let Some(cell) = self.cells.get_mut(place * self.count + position) {
+            *cell = reading;
         }
+    }
+
+    /// A series with its readings, as many as there are times.
+    fn columns(&self) -> impl Iterator<Item = (u32, &[Option<Reading>])> {
+        let columns = self.cells.chunks_exact(self.count.max(1));
+        let of_times = columns.filter_map(|column| column.get(..self.times.len()));
+        self.series.iter().copied().zip(of_times)
     }
 
     /// Adds the entries of the device's chains, after what is there.
@@ -98,14 +109,12 @@ impl Columns<'_> {
                     }
                 };
                 if let Some(column) = column {
-                    self.put(column, position, reading);
+                    self.put(column, position, Some(reading.clone()));
                 }
             });
             if read.is_none() {
                 self.times.pop();
-                self.columns
-                    .iter_mut()
-                    .for_each(|(_, column)| column.truncate(position));
+                (0..self.series.len()).for_each(|place| self.put(place, position, None));
             }
         }
     }
@@ -123,30 +132,27 @@ impl Columns<'_> {
                 continue;
             };
             let column = column::unpack(row.get_ref(1)?.as_blob().unwrap_or_default(), count);
-            if let (Some((_, empty)), Some(column)) = (self.columns.get_mut(place), column) {
-                *empty = column;
+            for (position, reading) in column.unwrap_or_default().into_iter().enumerate() {
+                self.put(place, position, reading);
             }
         }
         Ok(())
     }
 
-    /// Brings late times to their place, of the same time twice the later one, and fills up the columns that ended early.
+    /// Brings late times to their place, of the same time twice the later one.
     fn settle(&mut self) {
-        let count = self.times.len();
-        self.columns
-            .iter_mut()
-            .for_each(|(_, column)| column.resize(count, None));
         if self.times.is_sorted_by(|one, next| one < next) {
             return;
         }
         let mut order: Vec<(i64, usize)> = self.times.iter().copied().zip(0..).collect();
         sort_newest_last(&mut order);
         self.times = order.iter().map(|(at, _)| *at).collect();
-        for (_, column) in &mut self.columns {
-            *column = order
-                .iter()
-                .map(|(_, position)| column.get_mut(*position).and_then(Option::take))
-                .collect();
+        for column in self.cells.chunks_exact_mut(self.count.max(1)) {
+            let take = |(_, position): &(i64, usize)| column.get_mut(*position).and_then(Option::take);
+            let settled: Vec<_> = order.iter().map(take).collect();
+            for (cell, reading) in column.iter_mut().zip(settled) {
+                *cell = reading;
+            }
         }
     }
 }
@@ -167,9 +173,10 @@ pub(super) fn pack_device(
     loop {
         let mut columns = Columns {
             times: before.clone(),
-            columns: Vec::new(),
+            series: Vec::new(),
             places: HashMap::new(),
-            count: count.min(limits.times),
+            cells: Vec::new(),
+            count: count.min(limits.times.max(before.len())),
             most: (limits.held_readings / count.max(1)).max(1),
             done: &done,
             more: false,
@@ -184,14 +191,14 @@ pub(super) fn pack_device(
         if done.is_empty() {
             write_times(transaction, device, slot, &columns.times)?;
         }
-        for (series, readings) in &columns.columns {
+        for (series, readings) in columns.columns() {
             let minutes = Minutes::of(&columns.times, readings, from);
-            write_block(transaction, slot, *series, readings, &minutes)?;
+            write_block(transaction, slot, series, readings, &minutes)?;
         }
         if !columns.more {
             return Ok(columns.left_out);
         }
-        let packed: Vec<u32> = columns.columns.iter().map(|(series, _)| *series).collect();
+        let packed = columns.series;
         done.extend(packed);
     }
 }

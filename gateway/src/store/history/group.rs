@@ -28,6 +28,14 @@ impl Group {
         }
     }
 
+    /// The same with room for so many bytes.
+    pub(super) fn with_room(from: i64, bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            before: from,
+        }
+    }
+
     /// Appends an entry.
     pub(super) fn put(&mut self, entry: Entry<'_>) {
         put_signed(&mut self.bytes, entry.device);

@@ -6,14 +6,16 @@ use rusqlite::{Connection, Transaction};
 
 use super::device_slot::{LIMITS, pack_device};
 use super::group::Group;
-use super::recent;
+use super::{SLOT_NANOSECONDS, recent};
 
 /// So many bytes of a slot's entries are held at once at least, and packed at once at least …
-const HELD_BYTES: usize = 1 << 20;
+const HELD_BYTES: usize = 512 << 10;
 const STEP_BYTES: usize = 64 << 10;
 /// … and at least such a part of them: a slot is packed in a few minutes however much it has.
-const HELD_PART: usize = 32;
+const HELD_PART: usize = 64;
 const STEP_PART: usize = 128;
+/// What an entry has beside what it says: its device, its time and a length.
+const FRAME_BYTES: usize = 12;
 
 /// A slot that is being packed, a few devices at a time. What is packed twice, because the gateway stopped in between, is there once.
 pub(super) struct Packing {
@@ -21,14 +23,12 @@ pub(super) struct Packing {
     pub(super) slot: i64,
     /// Rows that came after it was begun wait for the next time.
     up_to: i64,
-    /// The devices up to this one are packed.
-    after: i64,
-    /// Entries that were read and are not packed yet, by device.
-    held: BTreeMap<i64, Group>,
-    /// Whether there are devices beyond those that are held.
-    more: bool,
+    /// The devices whose entries are to be read yet, each with how many bytes they have about; nothing before the first look.
+    to_read: Option<BTreeMap<i64, usize>>,
     /// How many bytes the slot's entries have.
     bytes: usize,
+    /// Entries that were read and are not packed yet, by device.
+    held: BTreeMap<i64, Group>,
     /// Batches for which a device's slot had no room.
     pub(super) left_out: u64,
 }
@@ -39,29 +39,33 @@ impl Packing {
         Self {
             slot,
             up_to,
-            after: i64::MIN,
-            held: BTreeMap::new(),
-            more: true,
+            to_read: None,
             bytes: 0,
+            held: BTreeMap::new(),
             left_out: 0,
         }
     }
 
     /// Packs some more devices; whether it was the last of them.
     pub(super) fn step(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
-        if self.held.is_empty() && self.more {
-            self.read(transaction)?;
+        let mut to_read = match self.to_read.take() {
+            Some(to_read) => to_read,
+            None => self.look(transaction)?,
+        };
+        if self.held.is_empty() {
+            self.read(&mut to_read, transaction)?;
         }
+        let is_all_read = to_read.is_empty();
+        self.to_read = Some(to_read);
         let at_once = STEP_BYTES.max(self.bytes / STEP_PART);
         let mut packed = 0;
         while packed < at_once
             && let Some((device, group)) = self.held.pop_first()
         {
             packed += group.bytes.len();
-            self.after = device;
             self.left_out += pack_device(transaction, device, self.slot, &group.bytes, LIMITS)?;
         }
-        Ok(self.held.is_empty() && !self.more)
+        Ok(self.held.is_empty() && is_all_read)
     }
 
     /// Removes the rows that were packed; whether more came after them.
@@ -69,28 +73,37 @@ impl Packing {
         recent::remove(transaction, self.slot, self.up_to)
     }
 
-    /// Reads the entries of as many devices as may be held, those with the lowest numbers.
-    fn read(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let most = HELD_BYTES.max(self.bytes / HELD_PART);
-        let (mut bytes, mut held_bytes, mut beyond) = (0, 0, i64::MAX);
-        let (after, slot, held) = (self.after, self.slot, &mut self.held);
-        recent::each(connection, slot, self.up_to, |entry| {
-            bytes += entry.said.len();
-            if entry.device <= after || entry.device >= beyond {
-                return;
-            }
-            recent::set_aside(held, slot, entry);
-            held_bytes += entry.said.len();
-            while held_bytes > most
-                && held.len() > 1
-                && let Some((device, group)) = held.pop_last()
-            {
-                beyond = device;
-                held_bytes = held_bytes.saturating_sub(group.bytes.len());
-            }
+    /// Looks how much there is of which device.
+    fn look(&mut self, connection: &Connection) -> rusqlite::Result<BTreeMap<i64, usize>> {
+        let mut sizes: BTreeMap<i64, usize> = BTreeMap::new();
+        recent::each(connection, self.slot, self.up_to, |entry| {
+            *sizes.entry(entry.device).or_default() += entry.said.len() + FRAME_BYTES;
         })?;
-        self.bytes = bytes;
-        self.more = beyond < i64::MAX;
-        Ok(())
+        self.bytes = sizes.values().sum();
+        Ok(sizes)
+    }
+
+    /// Reads the entries of as many devices as may be held, one at least.
+    fn read(&mut self, to_read: &mut BTreeMap<i64, usize>, connection: &Connection) -> rusqlite::Result<()> {
+        let most = HELD_BYTES.max(self.bytes / HELD_PART);
+        let begins = self.slot.saturating_mul(SLOT_NANOSECONDS);
+        let mut bytes = 0;
+        while let Some(next) = to_read.first_entry()
+            && (bytes == 0 || bytes + next.get() <= most)
+        {
+            bytes += next.get();
+            let (device, size) = next.remove_entry();
+            // Room for all of it from the beginning: many that grow side by side leave more holes than they fill.
+            self.held.insert(device, Group::with_room(begins, size));
+        }
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        let held = &mut self.held;
+        recent::each(connection, self.slot, self.up_to, |entry| {
+            if let Some(group) = held.get_mut(&entry.device) {
+                group.put(entry);
+            }
+        })
     }
 }

@@ -285,7 +285,7 @@ fn packed_of_device(connection: &Connection, slot: i64, known: &Known) -> rusqli
     for series in known.series.keys() {
         for (at, reading) in times
             .iter()
-            .zip(column_of(connection, slot, *series, times.len())?)
+            .zip(column_of(connection, slot, *series, times.len(), usize::MAX)?)
         {
             if let Some(reading) = reading {
                 let readings: &mut Vec<(u32, Reading)> = said.entry(*at).or_default();
@@ -296,20 +296,19 @@ fn packed_of_device(connection: &Connection, slot: i64, known: &Known) -> rusqli
     Ok(said)
 }
 
-/// A series' readings in a packed slot that has so many times; none where it is not there or spoiled.
+/// A series' readings in a packed slot that has so many times, the first `most` of them; none where it is not there or spoiled.
 pub(super) fn column_of(
     connection: &Connection,
     slot: i64,
     series: u32,
     times: usize,
+    most: usize,
 ) -> rusqlite::Result<Vec<Option<Reading>>> {
     let column = connection
         .prepare_cached("SELECT body FROM blocks WHERE slot = ?1 AND series = ?2")?
         .query_row(params![slot, series], |row| {
-            Ok(column::unpack(
-                row.get_ref(0)?.as_blob().unwrap_or_default(),
-                times,
-            ))
+            let body = row.get_ref(0)?.as_blob().unwrap_or_default();
+            Ok(column::unpack_first(body, times, most))
         })
         .optional()?;
     Ok(column.flatten().unwrap_or_default())

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::SLOT_NANOSECONDS;
 use super::chain::Chain;
-use super::group::{Entry, Group, entries};
+use super::group::{Entry, entries};
 
 /// The slots that have rows.
 pub(super) fn slots(connection: &Connection) -> rusqlite::Result<Vec<i64>> {
@@ -133,12 +133,4 @@ pub(super) fn sort_newest_last<T>(said: &mut Vec<(i64, T)>) {
     said.reverse();
     said.sort_by_key(|(at, _)| *at);
     said.dedup_by_key(|(at, _)| *at);
-}
-
-/// A device's entries set aside from the rows, to be packed: they are framed as in a row.
-pub(super) fn set_aside(groups: &mut BTreeMap<i64, Group>, slot: i64, entry: Entry<'_>) {
-    groups
-        .entry(entry.device)
-        .or_insert_with(|| Group::new(slot.saturating_mul(SLOT_NANOSECONDS)))
-        .put(entry);
 }

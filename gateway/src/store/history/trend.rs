@@ -1,6 +1,7 @@
 //! One point's history over a stretch of time, as fine as it is wanted.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use model::Reading;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -47,7 +48,7 @@ impl PointHistory<'_> {
                 match grain {
                     Grain::Within(every) => self.intervals(slot, said, every, &mut take)?,
                     Grain::Readings => {
-                        let mut readings = self.readings(slot, said)?.into_iter();
+                        let mut readings = self.readings(slot, said, self.from..self.to)?.into_iter();
                         readings.all(|(at, reading)| take(piece(at, reading)))
                     }
                 }
@@ -59,12 +60,17 @@ impl PointHistory<'_> {
         Ok(())
     }
 
-    /// The readings of a slot that are asked for, with those that are not packed yet.
-    fn readings(&self, slot: i64, mut said: Vec<(i64, Reading)>) -> rusqlite::Result<Vec<(i64, Reading)>> {
-        let mut readings = self.packed(slot)?;
+    /// The readings of a slot that lie in a stretch, with those that are not packed yet.
+    fn readings(
+        &self,
+        slot: i64,
+        mut said: Vec<(i64, Reading)>,
+        stretch: Range<i64>,
+    ) -> rusqlite::Result<Vec<(i64, Reading)>> {
+        let mut readings = self.packed(slot, &stretch)?;
+        said.retain(|(at, _)| stretch.contains(at));
         readings.append(&mut said);
         sort_newest_last(&mut readings);
-        readings.retain(|(at, _)| (self.from..self.to).contains(at));
         Ok(readings)
     }
 
@@ -83,33 +89,47 @@ impl PointHistory<'_> {
             None
         };
         let Some(minutes) = minutes else {
-            return Ok(by_intervals(&self.readings(slot, said)?, every, take));
+            let readings = self.readings(slot, said, self.from..self.to)?;
+            return Ok(by_intervals(&readings, every, take));
         };
-        let mut readings = None;
-        let mut begins = slot.saturating_mul(SLOT_NANOSECONDS);
-        for minute in minutes.0 {
-            let end = begins.saturating_add(MINUTE_NANOSECONDS);
-            let is_whole = self.from <= begins && end <= self.to;
-            let takes = is_whole && Grain::Within(every).takes(begins, MINUTE_NANOSECONDS);
-            let goes_on = match minute {
-                None => true,
+        let begins = slot.saturating_mul(SLOT_NANOSECONDS);
+        let minutes: Vec<(Range<i64>, Summary)> = (0..)
+            .map(|minute: i64| begins.saturating_add(minute * MINUTE_NANOSECONDS))
+            .map(|begins| begins..begins.saturating_add(MINUTE_NANOSECONDS))
+            .zip(minutes.0)
+            .filter_map(|(stretch, minute)| Some((stretch, minute?)))
+            .collect();
+        let is_told_whole = |(stretch, minute): &(Range<i64>, Summary)| {
+            self.from <= stretch.start
+                && stretch.end <= self.to
+                && Grain::Within(every).takes(stretch.start, MINUTE_NANOSECONDS)
                 // One good reading is told itself: a state is no number then.
-                Some(minute) if takes && minute.count != 1 => take(Piece::Stretch(timestamp(begins), minute)),
-                Some(_) => {
-                    let readings = match &mut readings {
-                        Some(readings) => readings,
-                        none => none.insert(self.readings(slot, Vec::new())?),
-                    };
-                    let before = readings.partition_point(|(at, _)| *at < begins);
-                    let count = readings.partition_point(|(at, _)| *at < end) - before;
-                    let of_minute = readings.iter().skip(before).take(count).cloned();
-                    by_intervals(&of_minute.collect::<Vec<_>>(), every, take)
-                }
+                && minute.count != 1
+        };
+        // From the first minute that needs its readings to the last: a column is read from its beginning, and no further than it must be.
+        let mut parted = minutes
+            .iter()
+            .filter(|minute| !is_told_whole(minute))
+            .map(|(stretch, _)| stretch);
+        let readings = match (parted.next(), parted.next_back()) {
+            (None, _) => Vec::new(),
+            (Some(first), last) => {
+                let last = last.unwrap_or(first);
+                let stretch = self.from.max(first.start)..self.to.min(last.end);
+                self.readings(slot, Vec::new(), stretch)?
+            }
+        };
+        for minute in minutes {
+            let goes_on = if is_told_whole(&minute) {
+                take(Piece::Stretch(timestamp(minute.0.start), minute.1))
+            } else {
+                let first = readings.partition_point(|(at, _)| *at < minute.0.start);
+                let after = readings.partition_point(|(at, _)| *at < minute.0.end);
+                by_intervals(readings.get(first..after).unwrap_or_default(), every, take)
             };
             if !goes_on {
                 return Ok(false);
             }
-            begins = end;
         }
         Ok(true)
     }
@@ -168,13 +188,15 @@ impl PointHistory<'_> {
             .optional()
     }
 
-    fn packed(&self, slot: i64) -> rusqlite::Result<Vec<(i64, Reading)>> {
+    fn packed(&self, slot: i64, stretch: &Range<i64>) -> rusqlite::Result<Vec<(i64, Reading)>> {
         let Some(times) = times_of(self.connection, self.device, slot)? else {
             return Ok(Vec::new());
         };
-        let column = column_of(self.connection, slot, self.series, times.len())?;
-        let mut readings = Vec::with_capacity(times.len());
-        let there = times.into_iter().zip(column);
+        let first = times.partition_point(|at| *at < stretch.start);
+        let after = times.partition_point(|at| *at < stretch.end);
+        let column = column_of(self.connection, slot, self.series, times.len(), after)?;
+        let mut readings = Vec::with_capacity(after.saturating_sub(first));
+        let there = times.into_iter().zip(column).skip(first);
         readings.extend(there.filter_map(|(at, reading)| Some((at, reading?))));
         Ok(readings)
     }

@@ -35,10 +35,10 @@ impl<'bytes> Bytes<'bytes> {
     /// A number.
     pub(super) fn unsigned(&mut self) -> Option<u64> {
         let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7F).checked_shl(shift)?;
-            if byte < 0x80 {
+        for ((position, byte), shift) in self.0.iter().enumerate().zip((0..64).step_by(7)) {
+            number |= u64::from(byte & 0x7F) << shift;
+            if *byte < 0x80 {
+                self.0 = self.0.get(position + 1..)?;
                 return Some(number);
             }
         }
