@@ -39,7 +39,7 @@ use trouble::{Outcome, While};
 struct Arguments {
     #[command(subcommand)]
     other: Option<Other>,
-    /// What to measure; everything but the profile unless given.
+    /// What to measure; everything but `stay` and the profile unless given.
     #[arg(value_enum)]
     parts: Vec<Part>,
     /// Windows of each figure, whose median counts.

@@ -9,8 +9,8 @@ use crate::running::{Load, Running, Seen};
 use crate::setting::Setting;
 use crate::trouble::Outcome;
 
-const DEVICES: usize = 1_000;
-const INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const DEVICES: usize = 1_000;
+pub(super) const INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) fn measure(setting: &Setting, figures: &mut Figures) -> Outcome<()> {
     let load = Load::new(setting.part_of(DEVICES), INTERVAL);

@@ -12,6 +12,7 @@ mod profile;
 mod rule;
 mod scale;
 mod slow;
+mod stay;
 mod tickets;
 
 use clap::ValueEnum;
@@ -45,12 +46,14 @@ pub enum Part {
     Mqtt,
     /// How long people wait with 100,000 tickets and ten years of journal.
     Tickets,
+    /// The load until a whole slot of history has been packed: 24 minutes.
+    Stay,
     /// Draws where the gateway's time goes (needs `perf`).
     Profile,
 }
 
 impl Part {
-    /// All but the profile.
+    /// All but the two that take long or need more.
     pub const USUAL: [Self; 11] = [
         Self::Rules,
         Self::Driver,
@@ -79,6 +82,7 @@ impl Part {
             Self::Outage => "outage",
             Self::Mqtt => "mqtt",
             Self::Tickets => "tickets",
+            Self::Stay => "stay",
             Self::Profile => "profile",
         }
     }
@@ -100,6 +104,7 @@ impl Part {
             Self::Outage => outage::measure(setting, figures),
             Self::Mqtt => mqtt::measure(setting, figures),
             Self::Tickets => tickets::measure(setting, figures),
+            Self::Stay => stay::measure(setting, figures),
             Self::Profile => profile::draw(setting),
         }
     }

@@ -3,10 +3,7 @@
 //! A column says nothing of times; they are the device's own, stored once for all of its points. Numbers that a person would write
 //! with up to six decimals are kept as whole numbers, others as their bits; both read back exactly as they were.
 
-use std::io::Write;
-
-use flate2::write::DeflateEncoder;
-use flate2::{Compression, Decompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use model::{Doubt, Missing, Reading, Value};
 
 use super::number::{SCALES, back, whole};
@@ -35,19 +32,35 @@ pub(super) fn pack_few(readings: &[Option<Reading>]) -> Vec<u8> {
     plain
 }
 
+/// Deflates columns one after another: what it works in is a quarter of a megabyte, which is more to fetch than a column is to deflate.
+pub(super) struct Deflater(Compress);
+
+impl Default for Deflater {
+    fn default() -> Self {
+        Self(Compress::new(Compression::default(), false))
+    }
+}
+
+impl Deflater {
+    /// A plain column deflated, if that makes it shorter.
+    fn deflate(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
+        let (_, values) = plain.split_first()?;
+        let mut deflated = Vec::with_capacity(plain.len());
+        deflated.push(DEFLATED);
+        self.0.reset();
+        let status = self.0.compress_vec(values, &mut deflated, FlushCompress::Finish);
+        // What is not shorter does not fit in, and then it does not come to its end.
+        (status.ok()? == Status::StreamEnd && deflated.len() < plain.len()).then_some(deflated)
+    }
+}
+
 /// Packs the readings of a slot, in the order of its times; `None` where the point was not read.
-pub(super) fn pack(readings: &[Option<Reading>]) -> Vec<u8> {
+pub(super) fn pack(readings: &[Option<Reading>], deflater: &mut Deflater) -> Vec<u8> {
     let plain = pack_few(readings);
     if plain.len() < WORTH_DEFLATING {
         return plain;
     }
-    let mut deflated = DeflateEncoder::new(vec![DEFLATED], Compression::default());
-    // Writing to a vector cannot fail.
-    let _ = deflated.write_all(plain.get(1..).unwrap_or_default());
-    match deflated.finish() {
-        Ok(deflated) if deflated.len() < plain.len() => deflated,
-        _ => plain,
-    }
+    deflater.deflate(&plain).unwrap_or(plain)
 }
 
 /// Unpacks a column of a slot that has so many times; `None` if it is spoiled, or says more than that.
@@ -413,7 +426,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_column_reads_back_exactly_as_it_was(readings in proptest::collection::vec(reading(), 0..200)) {
-            prop_assert_eq!(unpack(&pack(&readings), readings.len()), Some(readings.clone()));
+            let mut deflater = Deflater::default();
+            prop_assert_eq!(unpack(&pack(&readings, &mut deflater), readings.len()), Some(readings.clone()));
+            // Nothing of a column stays for the next one.
+            prop_assert_eq!(unpack(&pack(&readings, &mut deflater), readings.len()), Some(readings.clone()));
         }
 
         #[test]
@@ -421,7 +437,7 @@ mod tests {
             readings in proptest::collection::vec(reading(), 0..200), most in 0_usize..250,
         ) {
             let first: Vec<_> = readings.iter().take(most).cloned().collect();
-            prop_assert_eq!(unpack_first(&pack(&readings), readings.len(), most), Some(first));
+            prop_assert_eq!(unpack_first(&pack(&readings, &mut Deflater::default()), readings.len(), most), Some(first));
         }
 
         #[test]
@@ -432,7 +448,7 @@ mod tests {
 
     fn packed_per_sample(values: impl Iterator<Item = Value>) -> f64 {
         let readings: Vec<_> = values.map(|value| Some(Reading::Good(value))).collect();
-        pack(&readings).len() as f64 / readings.len() as f64
+        pack(&readings, &mut Deflater::default()).len() as f64 / readings.len() as f64
     }
 
     #[test]
@@ -441,7 +457,7 @@ mod tests {
         let readings: Vec<_> = noisy
             .map(|number| Some(Reading::Good(Value::Number(number))))
             .collect();
-        let packed = pack(&readings);
+        let packed = pack(&readings, &mut Deflater::default());
         assert_eq!(packed.first(), Some(&DEFLATED));
         assert_eq!(unpack(&packed, readings.len()), Some(readings.clone()));
         for length in 0..packed.len() {

@@ -6,6 +6,7 @@ use model::Reading;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::chain::Chain;
+use super::column::Deflater;
 use super::group::entries;
 use super::minutes::Minutes;
 use super::recent::sort_newest_last;
@@ -165,6 +166,7 @@ pub(super) fn pack_device(
     slot: i64,
     bytes: &[u8],
     limits: Limits,
+    deflater: &mut Deflater,
 ) -> rusqlite::Result<u64> {
     let from = slot.saturating_mul(SLOT_NANOSECONDS);
     let before = times_of(transaction, device, slot)?.unwrap_or_default();
@@ -193,7 +195,7 @@ pub(super) fn pack_device(
         }
         for (series, readings) in columns.columns() {
             let minutes = Minutes::of(&columns.times, readings, from);
-            write_block(transaction, slot, series, readings, &minutes)?;
+            write_block(transaction, slot, series, readings, &minutes, deflater)?;
         }
         if !columns.more {
             return Ok(columns.left_out);
@@ -217,6 +219,7 @@ fn write_block(
     series: u32,
     readings: &[Option<Reading>],
     minutes: &Minutes,
+    deflater: &mut Deflater,
 ) -> rusqlite::Result<()> {
     let summary = minutes.together();
     transaction
@@ -232,7 +235,7 @@ fn write_block(
             summary.low,
             summary.high,
             summary.quality,
-            column::pack(readings),
+            column::pack(readings, deflater),
             minutes.pack()
         ])?;
     Ok(())
@@ -393,7 +396,16 @@ mod tests {
         }
         writer
             .database
-            .transact(|transaction| pack_device(transaction, 1, slot, &group.bytes, limits))
+            .transact(|transaction| {
+                pack_device(
+                    transaction,
+                    1,
+                    slot,
+                    &group.bytes,
+                    limits,
+                    &mut Deflater::default(),
+                )
+            })
             .unwrap()
     }
 

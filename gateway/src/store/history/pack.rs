@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Transaction};
 
+use super::column::Deflater;
 use super::device_slot::{LIMITS, pack_device};
 use super::group::Group;
 use super::{SLOT_NANOSECONDS, recent};
@@ -29,6 +30,7 @@ pub(super) struct Packing {
     bytes: usize,
     /// Entries that were read and are not packed yet, by device.
     held: BTreeMap<i64, Group>,
+    deflater: Deflater,
     /// Batches for which a device's slot had no room.
     pub(super) left_out: u64,
 }
@@ -42,6 +44,7 @@ impl Packing {
             to_read: None,
             bytes: 0,
             held: BTreeMap::new(),
+            deflater: Deflater::default(),
             left_out: 0,
         }
     }
@@ -63,7 +66,14 @@ impl Packing {
             && let Some((device, group)) = self.held.pop_first()
         {
             packed += group.bytes.len();
-            self.left_out += pack_device(transaction, device, self.slot, &group.bytes, LIMITS)?;
+            self.left_out += pack_device(
+                transaction,
+                device,
+                self.slot,
+                &group.bytes,
+                LIMITS,
+                &mut self.deflater,
+            )?;
         }
         Ok(self.held.is_empty() && is_all_read)
     }
