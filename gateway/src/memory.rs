@@ -20,22 +20,6 @@ pub fn give_back_what_is_freed() {
     }
 }
 
-/// Gives back the pages inside the heap that nothing is on any more: a slot of history that was packed, or an outage that is over, leaves some
-/// that freeing alone does not give back, since something small behind them is still in use. It takes a millisecond or so, for which
-/// others that want memory wait.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(unsafe_code, reason = "the C library is told through a C function only")]
-pub fn give_back_free_pages() {
-    // SAFETY: malloc_trim takes a number and locks what it touches; what is in use stays where it is.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
 /// Other systems' allocators are left alone.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub const fn give_back_what_is_freed() {}
-
-/// Other systems' allocators are left alone.
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub const fn give_back_free_pages() {}

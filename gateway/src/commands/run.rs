@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use gateway::daemon::Daemon;
 use jiff::Timestamp;
@@ -13,10 +12,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{not_started, site};
-use crate::memory;
-
-/// So often what is free inside the heap is given back to the system.
-const FREE_PAGES_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs the gateway for a site until it is asked to end.
 pub async fn run(path: PathBuf, data: Option<PathBuf>, stop: CancellationToken) -> u8 {
@@ -36,21 +31,10 @@ pub async fn run(path: PathBuf, data: Option<PathBuf>, stop: CancellationToken) 
             // The one line on standard output: a parent that gave port 0 reads the address from it.
             println!("listening on http://{}", daemon.address);
             info!(devices, points, address = %daemon.address, data = %data.display(), "the gateway runs");
-            tokio::select! {
-                () = daemon.run() => {}
-                () = give_back_free_pages() => {}
-            }
+            daemon.run().await;
             0
         }
         Err(error) => not_started(&error.to_string()),
-    }
-}
-
-/// Gives back what is free inside the heap, from when everything has started on, without an end.
-async fn give_back_free_pages() {
-    loop {
-        memory::give_back_free_pages();
-        tokio::time::sleep(FREE_PAGES_EVERY).await;
     }
 }
 
