@@ -106,20 +106,27 @@ impl HistoryReader {
         trend: Trend,
         take: impl FnMut(Piece) -> bool,
     ) -> Result<(), StoreError> {
-        self.database.run(|connection| {
-            let (from, to) = (nanoseconds(trend.from), nanoseconds(trend.to));
-            match ids(connection, device, point)? {
-                Some((device, series)) if from < to => PointHistory {
-                    connection,
-                    device,
-                    series,
-                    from,
-                    to,
+        let look = || {
+            self.database.run(|connection| {
+                let (from, to) = (nanoseconds(trend.from), nanoseconds(trend.to));
+                match ids(connection, device, point)? {
+                    Some((device, series)) if from < to => PointHistory {
+                        connection,
+                        device,
+                        series,
+                        from,
+                        to,
+                    }
+                    .each(trend.grain, take),
+                    _ => Ok(()),
                 }
-                .each(trend.grain, take),
-                _ => Ok(()),
-            }
-        })
+            })
+        };
+        match trend.grain {
+            // Whoever takes every reading of a year takes them at leisure: the writer's log would grow all the while.
+            Grain::Readings => look(),
+            Grain::Within(_) => self.database.at_one_moment(look),
+        }
     }
 
     /// Tells again what devices said from a moment on and before another: the place of the device, when, and what. Each device's
