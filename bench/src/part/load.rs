@@ -59,16 +59,23 @@ pub(super) fn memory(seen: &Seen) -> Figure {
 
 /// What has to be so under any load: everything polled, nothing late, nothing dropped, all of it in the database.
 pub(super) fn told(figures: &mut Figures, load: &Load, seen: &Seen) {
+    polled(figures, load, seen);
+    figures.add(&delivered("in the database", load, seen.delivered).target(AtLeast(0.98)));
+}
+
+/// The same without the database.
+pub(super) fn polled(figures: &mut Figures, load: &Load, seen: &Seen) {
     let asked = load.shape.devices() as f64 / load.interval.as_secs_f64();
     figures.add(&Figure::new("polls done of those due", seen.polls / asked, "").target(AtLeast(0.99)));
     figures.add(&Figure::new("late polls", seen.late, "").target(AtMost(0.0)));
     figures.add(&Figure::new("dropped samples", seen.dropped, "").target(AtMost(0.0)));
-    figures.add(
-        &Figure::new(
-            "points/s in the database, of those read",
-            seen.delivered / load.points(),
-            "",
-        )
-        .target(AtLeast(0.98)),
-    );
+}
+
+/// What share of a load came to a database that took so many points a second.
+pub(super) fn delivered(place: &str, load: &Load, points_a_second: f64) -> Figure {
+    Figure::new(
+        format!("points/s {place}, of those read"),
+        points_a_second / load.points(),
+        "",
+    )
 }
