@@ -22,10 +22,7 @@ pub(super) struct Group {
 impl Group {
     /// A group that counts its times from a moment.
     pub(super) fn new(from: i64) -> Self {
-        Self {
-            bytes: Vec::new(),
-            before: from,
-        }
+        Self::with_room(from, 0)
     }
 
     /// The same with room for so many bytes.

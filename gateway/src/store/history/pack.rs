@@ -55,7 +55,7 @@ impl Packing {
             Some(to_read) => to_read,
             None => self.look(transaction)?,
         };
-        if self.held.is_empty() {
+        if self.held.is_empty() && !to_read.is_empty() {
             self.read(&mut to_read, transaction)?;
         }
         let is_all_read = to_read.is_empty();
@@ -105,9 +105,6 @@ impl Packing {
             let (device, size) = next.remove_entry();
             // Room for all of it from the beginning: many that grow side by side leave more holes than they fill.
             self.held.insert(device, Group::with_room(begins, size));
-        }
-        if self.held.is_empty() {
-            return Ok(());
         }
         let held = &mut self.held;
         recent::each(connection, self.slot, self.up_to, |entry| {
