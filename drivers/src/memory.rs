@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::field::Field;
-use crate::modbus::learnt::{Learnt, Length, MOST_KEPT, Stretch};
+use crate::modbus::learnt::{Border, Learnt, Length, MOST_KEPT, Stretch};
 
 /// A file beyond this is not ours: a campus of devices that all refuse something has far less.
 const LARGEST_FILE_BYTES: u64 = 16 << 20;
@@ -117,7 +117,7 @@ fn one(device: &Device, learnt: &Learnt) -> Json {
         "borders": learnt
             .borders
             .iter()
-            .filter(|(_, is_sure)| **is_sure)
+            .filter(|(_, border)| **border == Border::Sure)
             .map(|((table, at), _)| json!([table.name(), at]))
             .collect::<Vec<_>>(),
         "registers": length(learnt.registers),
@@ -165,7 +165,7 @@ fn learnt(json: &Json) -> Option<Learnt> {
         }
         learnt
             .borders
-            .insert((table(row.get(0)?)?, narrow(row.get(1)?)?), true);
+            .insert((table(row.get(0)?)?, narrow(row.get(1)?)?), Border::Sure);
     }
     learnt.registers = length(json.get("registers")?)?;
     learnt.bits = length(json.get("bits")?)?;
@@ -237,7 +237,7 @@ mod tests {
             count: 1,
         };
         learnt.refused.insert(stretch, 2);
-        learnt.borders.insert((RegisterTable::Coil, 16), true);
+        learnt.borders.insert((RegisterTable::Coil, 16), Border::Sure);
         learnt
     }
 

@@ -29,6 +29,23 @@ impl Stretch {
     pub(crate) fn end(&self) -> u32 {
         u32::from(self.first) + u32::from(self.count)
     }
+
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.table == other.table
+            && u32::from(self.first) < other.end()
+            && u32::from(other.first) < self.end()
+    }
+}
+
+/// What is known of a border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Border {
+    /// It parts a block that was refused, for a reason that is still looked for.
+    Tried,
+    /// It says nothing of the device, but keeps what was found apart while something is still looked for.
+    Passing,
+    /// What stands across it must not be read.
+    Sure,
 }
 
 /// What a device has shown of itself.
@@ -36,8 +53,8 @@ impl Stretch {
 pub struct Learnt {
     /// Stretches that were refused, each a point's, with the exception's code. They are left out.
     pub refused: BTreeMap<Stretch, u8>,
-    /// Where a block must not go on: the first register after each border. Whether it has been made sure.
-    pub(crate) borders: BTreeMap<(RegisterTable, u16), bool>,
+    /// Where a block must not go on: the first register after each border.
+    pub(crate) borders: BTreeMap<(RegisterTable, u16), Border>,
     /// How many registers it answers at once.
     pub registers: Length,
     /// How many bits.

@@ -45,16 +45,15 @@ impl Asking<'_, '_> {
         let Some(refused) = self.ask(read, outcome).await else {
             return false;
         };
-        let mut pieces = Vec::new();
         if refused {
-            self.healing.part(read, &mut pieces);
+            self.healing.part_whole(read);
         }
-        while let Some(piece) = pieces.pop() {
+        while let Some(piece) = self.healing.next_piece() {
             let Some(refused) = self.ask(&piece, outcome).await else {
                 return false;
             };
             if refused {
-                self.healing.part(&piece, &mut pieces);
+                self.healing.part(&piece);
             }
         }
         true

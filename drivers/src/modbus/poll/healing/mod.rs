@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::learnt::{Learnt, Tried};
+use super::super::learnt::{Border, Learnt, Stretch, Tried};
 use super::super::plan::{Read, part};
 
 /// Extra requests in one poll, so that learning never takes a line from the other devices.
@@ -22,6 +22,16 @@ pub(super) struct Healing {
     /// After a poll in which everything was refused: how many to let pass, and how many are left of them.
     apart: u32,
     apart_left: u32,
+    /// Searches in a row that found nothing that comes, and the refused reads that the last of them was faced with.
+    searches: usize,
+    searched: Vec<Stretch>,
+    /// The reads of the plan that were refused so far in this poll and can be parted.
+    wholes: Vec<Stretch>,
+    /// The parts that are still to be asked for in this poll, the first one last.
+    pieces: Vec<Read>,
+    /// The turns of a search that goes down one way: right for a one, lowest first.
+    turns: usize,
+    has_parted: bool,
     has_new_pause: bool,
     now: Duration,
     retry_at: Duration,
@@ -39,6 +49,12 @@ impl Healing {
             extra_left: 0,
             apart: 0,
             apart_left: 0,
+            searches: 0,
+            searched: Vec::new(),
+            wholes: Vec::new(),
+            pieces: Vec::new(),
+            turns: 0,
+            has_parted: false,
             has_new_pause: false,
             now: Duration::ZERO,
             retry_at: RETRY_AFTER,
@@ -53,6 +69,9 @@ impl Healing {
         self.is_refused = false;
         self.may_part = self.apart_left == 0;
         self.extra_left = MOST_EXTRA;
+        self.wholes.clear();
+        self.has_parted = false;
+        self.pieces.clear();
         self.apart_left = self.apart_left.saturating_sub(1);
     }
 
@@ -62,20 +81,50 @@ impl Healing {
         self.tried.push(read.tried(refused));
     }
 
-    /// A refused read is asked for in parts, which are put on `pieces`, the first one last: now if there is an extra request left,
-    /// else at the next poll.
-    pub(super) fn part(&mut self, read: &Read, pieces: &mut Vec<Read>) {
-        let Some((left, right)) = part(read) else {
+    /// A read of the plan was refused: it is asked for in parts, now if there are extra requests left, else at the next poll.
+    ///
+    /// Where everything is refused and the search in both halves found nothing that comes, a later one takes one of the reads, each
+    /// in its turn, and goes down one way, another one each time: after at most twice as many searches as there are registers it has
+    /// asked for each point alone.
+    pub(super) fn part_whole(&mut self, read: &Read) {
+        if self.may_part {
+            self.learnt.keep_apart(read.table, read.first);
+        }
+        if part(read).is_none() {
+            return;
+        }
+        let nth = self.wholes.len();
+        self.wholes.push(read.stretch());
+        if let Some(before) = self.searches.checked_sub(1) {
+            let searched = self.searched.len().max(1);
+            if nth != before % searched {
+                return;
+            }
+            self.turns = before / searched;
+        }
+        self.part(read);
+    }
+
+    /// A part was refused: it is parted in its turn.
+    pub(super) fn part(&mut self, read: &Read) {
+        let Some((left, right)) = part(read).filter(|_| self.may_part) else {
             return;
         };
-        if !self.may_part {
-            return;
-        }
-        self.learnt.part(read.table, right.first);
-        if self.extra_left >= 2 {
+        self.has_parted |= self.learnt.part(read.table, right.first);
+        if self.searches == 0 && self.extra_left >= 2 {
             self.extra_left -= 2;
-            pieces.extend([right, left]);
+            self.pieces.extend([right, left]);
+        } else if self.searches > 0 && self.extra_left >= 1 {
+            self.extra_left -= 1;
+            self.pieces
+                .push(if self.turns.is_multiple_of(2) { left } else { right });
+            self.turns /= 2;
         }
+    }
+
+    /// The part to ask for next in this poll.
+    pub(super) fn next_piece(&mut self) -> Option<Read> {
+        self.pieces.pop()
     }
 
     /// A unit left a request unanswered; what it had answered before in this poll says whether it may need a rest.
@@ -117,7 +166,7 @@ impl Healing {
                 "device falls silent after its first answer; it is given a rest between requests"
             );
         }
-        let is_searching = self.learnt.borders.values().any(|is_sure| !is_sure)
+        let is_searching = self.is_parting()
             || self.learnt.registers.refused.is_some()
             || self.learnt.bits.refused.is_some();
         let is_retried = self
@@ -125,16 +174,23 @@ impl Healing {
             .iter()
             .any(|tried| self.learnt.refused.contains_key(&tried.stretch));
         if !self.is_refused && !is_searching && !is_retried {
-            self.apart = 0;
+            // Points that are read more often than those that are refused say nothing of them.
+            if self.has_come_of_the_searched() {
+                self.found_something();
+            }
             return has_new_pause;
         }
         let is_hopeless = !self.tried.is_empty() && self.tried.iter().all(|tried| tried.refused.is_some());
-        self.apart = if is_hopeless {
-            (self.apart * 2).clamp(1, MOST_POLLS_APART)
-        } else {
-            0
-        };
-        self.apart_left = self.apart_left.max(self.apart);
+        if !is_hopeless {
+            if self.is_refused || self.has_come_of_the_searched() {
+                self.found_something();
+            }
+        } else if self.may_part {
+            self.apart = (self.apart * 2).clamp(1, MOST_POLLS_APART);
+            self.apart_left = self.apart;
+            self.searches += 1;
+            self.searched.clone_from(&self.wholes);
+        }
         let known = self.learnt.refused.len();
         let has_learnt = self.learnt.digest(&self.tried);
         if self.learnt.refused.len() > known {
@@ -151,6 +207,24 @@ impl Healing {
                 "device refuses these registers; {next}"
             );
         }
-        has_learnt || has_new_pause
+        has_learnt || (self.has_parted && self.is_parting()) || has_new_pause
+    }
+
+    fn is_parting(&self) -> bool {
+        self.learnt.borders.values().any(|border| *border != Border::Sure)
+    }
+
+    fn has_come_of_the_searched(&self) -> bool {
+        let mut came = self.tried.iter().filter(|tried| tried.refused.is_none());
+        came.any(|tried| self.searched.iter().any(|one| one.overlaps(&tried.stretch)))
+    }
+
+    /// Something came: what is refused is asked for in both halves again, and at every poll.
+    fn found_something(&mut self) {
+        (self.apart, self.apart_left, self.searches) = (0, 0, 0);
+        self.searched.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;
