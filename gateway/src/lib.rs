@@ -25,6 +25,7 @@ pub mod replay;
 pub mod report;
 mod reserve;
 mod sight;
+mod step_clock;
 pub mod store;
 pub mod telemetry;
 #[cfg(test)]
