@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::serve::Listener;
-use flate2::read::MultiGzDecoder;
+use flate2::read::GzDecoder;
 use rcgen::{CertificateParams, CertifiedIssuer, Issuer, KeyPair};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -101,9 +101,7 @@ async fn answer(
 ) -> Response<String> {
     assert_eq!(headers["content-encoding"], "gzip");
     let mut text = String::new();
-    MultiGzDecoder::new(body.as_ref())
-        .read_to_string(&mut text)
-        .unwrap();
+    GzDecoder::new(body.as_ref()).read_to_string(&mut text).unwrap();
     let mut seen = Seen {
         at: Instant::now(),
         uri: uri.to_string(),
