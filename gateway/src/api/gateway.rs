@@ -108,6 +108,11 @@ fn destinations(shared: &Shared) -> Vec<Value> {
             "pending_bytes": stand.pending.bytes,
             "last_written_at": stand.last_written_at.map(|at| rfc3339(at, &shared.site.timezone)),
             "error": stand.error,
+            "refused": stand.refused.map(|refused| json!({
+                "lines": refused.lines,
+                "last_at": rfc3339(refused.last_at, &shared.site.timezone),
+                "reason": refused.reason,
+            })),
         })
     });
     shown.collect()

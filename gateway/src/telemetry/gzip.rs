@@ -4,9 +4,10 @@
 //! deflate part of a body ends on a whole byte (a sync flush) and with a final block that has nothing in it, and is continued by that of
 //! the next where this block is left out.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use crc32fast::Hasher;
+use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 
@@ -22,6 +23,8 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, b'J', b'O', b'I', b'N', 4, 255];
 const FINAL_BLOCK: [u8; 2] = [3, 0];
 /// The checksum and the length of what is packed.
 const TRAILER_BYTES: usize = 8;
+/// Bodies are smaller by far; what a spoiled one unpacks to beyond this is not read.
+const TEXT_MOST: u64 = 64 << 20;
 
 /// Packs lines, quickly rather than tightly: the outbox is on the way of every sample.
 pub fn compressed(lines: &str) -> Vec<u8> {
@@ -99,6 +102,26 @@ pub fn joined<'a>(bodies: impl Iterator<Item = &'a [u8]> + Clone) -> Vec<u8> {
     whole
 }
 
+/// The lines of a body; and where it is not what was packed, for example after a bit has turned on the disk, why not. The lines before that
+/// place may be right, and may be not; none of them is cut off.
+pub fn unpacked(body: &[u8]) -> (String, Option<String>) {
+    let mut text = Vec::new();
+    let read = MultiGzDecoder::new(body).take(TEXT_MOST).read_to_end(&mut text);
+    let spoiled = match read {
+        Err(error) => Some(error.to_string()),
+        Ok(bytes) if bytes as u64 == TEXT_MOST => Some(format!("it has more than {TEXT_MOST} bytes")),
+        Ok(_) => None,
+    };
+    if spoiled.is_some() {
+        let end = text
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        text.truncate(end);
+    }
+    (String::from_utf8_lossy(&text).into_owned(), spoiled)
+}
+
 /// Lines that are packed while more come: a second of a campus is two megabytes of text, and never held as such.
 #[derive(Default)]
 pub struct Packing {
@@ -151,9 +174,7 @@ pub fn compressed_unmarked(lines: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
-    use flate2::read::{GzDecoder, MultiGzDecoder};
+    use flate2::read::GzDecoder;
     use proptest::prelude::*;
 
     use super::*;

@@ -15,7 +15,7 @@ mod settled;
 mod trouble;
 
 pub use counters::DeviceCounters;
-pub use deliver::{ClientError, Delivery, DeliveryParts, DeliveryStand, Influx};
+pub use deliver::{ClientError, Delivery, DeliveryParts, DeliveryStand, Influx, RefusedLines};
 pub use line::LineRenderer;
 pub use outbox::{Bounds, Newest, Outbox, OutboxParts, report};
 pub use queue::{NotTaken, Taken};

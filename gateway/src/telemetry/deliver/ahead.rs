@@ -84,6 +84,11 @@ impl Ahead {
         }
     }
 
+    /// The bodies that were read and are not delivered yet.
+    pub fn bodies(&self) -> Vec<Arc<Body>> {
+        self.bodies.iter().cloned().collect()
+    }
+
     fn push_one(&mut self, body: Arc<Body>) {
         self.last = body.number;
         self.bytes += body.bytes.len();

@@ -1,19 +1,15 @@
 //! A refused body taken apart by lines: which of them the server refuses is found by halves, and the others are written.
 
 use std::collections::HashSet;
-use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
-
-use super::influx::Refusal;
+use super::answer::Refusal;
+use crate::telemetry::gzip::unpacked;
 
 /// A body is asked about so many times at most: enough for two thousand bad lines. Beyond it, the lines that were not judged yet are
 /// set aside with the bad ones.
 const ASKED_MOST: usize = 4096;
-/// Bodies are smaller by far; what a spoiled one unpacks to beyond this is not read.
-const TEXT_MOST: u64 = 64 << 20;
 /// Series that are remembered as bad. Beyond it they are forgotten and found again by halves.
 const SUSPECTS_MOST: usize = 4096;
 
@@ -23,14 +19,14 @@ const SUSPECTS_MOST: usize = 4096;
 pub struct Suspects(HashSet<Box<str>>);
 
 impl Suspects {
-    fn note(&mut self, line: &str) {
+    pub fn note(&mut self, line: &str) {
         if self.0.len() >= SUSPECTS_MOST {
             self.0.clear();
         }
         self.0.insert(series(line).into());
     }
 
-    fn has(&self, line: &str) -> bool {
+    pub fn has(&self, line: &str) -> bool {
         self.0.contains(series(line))
     }
 }
@@ -59,9 +55,7 @@ pub struct Apart {
 impl Apart {
     /// Takes a body apart that was refused as a whole.
     pub fn of(gzip: &[u8], refusal: Refusal, suspects: &Suspects) -> Self {
-        let mut text = Vec::new();
-        let unpacked = MultiGzDecoder::new(gzip).take(TEXT_MOST).read_to_end(&mut text);
-        let text = String::from_utf8_lossy(&text);
+        let (text, spoiled) = unpacked(gzip);
         let (mut lines, suspected): (Vec<String>, Vec<String>) = text
             .lines()
             .filter(|line| !line.is_empty())
@@ -75,7 +69,7 @@ impl Apart {
             pieces: Vec::new(),
             asked: 0,
             bad: Vec::new(),
-            spoiled: unpacked.err().map(|error| error.to_string()),
+            spoiled,
         };
         if innocent > 0 && innocent < whole.end {
             apart.pieces.extend([innocent..whole.end, 0..innocent]);
@@ -119,6 +113,11 @@ impl Apart {
                 self.set_aside(piece, reason.as_str().into());
             }
         }
+    }
+
+    /// Whether lines of it were written.
+    pub fn is_written(&self) -> bool {
+        self.bad.len() < self.lines.len()
     }
 
     /// What is to be set aside; what is suspected from now on.
@@ -169,7 +168,7 @@ pub fn samples(line: &str) -> u64 {
 }
 
 /// A line's measurement and tags: all before the first space that is not escaped.
-fn series(line: &str) -> &str {
+pub fn series(line: &str) -> &str {
     let mut escaped = false;
     let end = line.find(|character| {
         let ends = character == ' ' && !escaped;

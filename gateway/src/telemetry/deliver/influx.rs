@@ -10,13 +10,12 @@ use jiff::Timestamp;
 use model::{InfluxDb, InfluxVersion, Secret};
 use reqwest011::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
+use super::answer::{Written, of_status};
 use super::patience::{Again, asked};
 use crate::failure::chain;
 
 /// How long a write may take; connecting a third of it.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// So much of what a server says is told to people.
-const SAID_CHARACTERS: usize = 500;
 
 /// A server that takes line protocol.
 pub struct Influx {
@@ -47,32 +46,6 @@ enum Who {
     Nobody,
     Token(Secret),
     User(String, Option<Secret>),
-}
-
-/// What became of a write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// It is in the database.
-    Done,
-    /// The server will not take it as it is, now or later: 400 or 422, some or all lines refused.
-    Refused(Refusal),
-    /// The request was too large for the server; what it said.
-    TooLarge(String),
-    /// Try again later: the server is away or busy.
-    Later(String, Again),
-    /// There was no answer in time; a smaller request may pass where the way or the server is slow.
-    Slow(String),
-    /// The server does not know us, or what we write to; that is mended by people, and then it goes on.
-    Denied(String),
-}
-
-/// Why lines were refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What the server said.
-    pub reason: String,
-    /// How many it refused, where it says so; the others are written.
-    pub dropped: Option<usize>,
 }
 
 /// Why no client could be made.
@@ -245,100 +218,4 @@ fn client(settings: &InfluxDb) -> Result<reqwest::Client, String> {
 
 fn is_tls(settings: &InfluxDb) -> bool {
     settings.url.starts_with("https://")
-}
-
-/// What an answer means. A 400 is a partial success: it is never repeated blindly. Only a 204 says that lines are written: a 200 comes
-/// from whatever else may stand at that address, such as a page to log in at.
-fn of_status(status: u16, text: &str, after: Option<Duration>) -> Written {
-    let said: String = text.chars().take(SAID_CHARACTERS).collect();
-    // A page of several lines is one in a log.
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let reason = format!("{status} {said}");
-    match status {
-        204 => Written::Done,
-        200..=399 => Written::Denied(format!(
-            "{reason}: this is not the answer of a database that has written something (204): correct `url`"
-        )),
-        // No line is at fault: with the right organization all of them pass.
-        400 if text.contains("organization not found") => {
-            Written::Denied(format!("{reason}: correct `org`, or create the organization"))
-        }
-        400 | 422 => Written::Refused(Refusal {
-            reason,
-            dropped: dropped(text),
-        }),
-        413 => Written::TooLarge(reason),
-        401 | 403 => Written::Denied(format!("{reason}: renew the token or the password")),
-        404 => Written::Denied(format!(
-            "{reason}: create the bucket or database, or correct `version` and `url`"
-        )),
-        _ => Written::Later(
-            reason,
-            match (after, status) {
-                (Some(after), _) => Again::After(after),
-                (None, 429 | 503) => Again::Busy,
-                (None, _) => Again::Soon,
-            },
-        ),
-    }
-}
-
-/// The number in `partial write: … dropped=4 …`.
-fn dropped(text: &str) -> Option<usize> {
-    let (_, number) = text.rsplit_once("dropped=")?;
-    let end = number
-        .find(|character: char| !character.is_ascii_digit())
-        .unwrap_or(number.len());
-    number.get(..end)?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_partial_write_is_refused_and_everything_that_may_pass_is_tried_again() {
-        for status in [400, 422] {
-            assert!(
-                matches!(of_status(status, "partial write", None), Written::Refused(_)),
-                "{status}"
-            );
-        }
-        assert!(matches!(of_status(413, "", None), Written::TooLarge(_)));
-        for (status, again) in [
-            (429, Again::Busy),
-            (500, Again::Soon),
-            (502, Again::Soon),
-            (503, Again::Busy),
-        ] {
-            assert_eq!(
-                of_status(status, "", None),
-                Written::Later(format!("{status} "), again)
-            );
-        }
-        let asked = Duration::from_secs(7);
-        for status in [429, 503] {
-            assert_eq!(
-                of_status(status, "", Some(asked)),
-                Written::Later(format!("{status} "), Again::After(asked))
-            );
-        }
-        assert_eq!(of_status(204, "", None), Written::Done);
-        for status in [200, 301, 302, 307, 401, 403, 404] {
-            assert!(
-                matches!(of_status(status, "", None), Written::Denied(_)),
-                "{status}"
-            );
-        }
-    }
-
-    #[test]
-    fn how_many_lines_were_dropped_is_taken_from_what_the_server_says() {
-        let of_1x = r#"{"error":"partial write: field type conflict: input field \"a\" on measurement \"b\" is type float, already exists as type string dropped=3"}"#;
-        assert_eq!(dropped(of_1x), Some(3));
-        let of_2x = "failure writing points to database: partial write: dropped 4 points outside retention policy \
-            dropped=4 for database: 9f282d63c7d3a5c0 for retention policy: autogen";
-        assert_eq!(dropped(of_2x), Some(4));
-        assert_eq!(dropped("unable to parse"), None);
-    }
 }

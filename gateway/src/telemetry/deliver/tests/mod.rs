@@ -1,5 +1,6 @@
 //! What a server's answers do to a delivery: nothing is lost, nothing holds up what follows, and what the server asks for is done.
 
+mod refusing;
 mod server;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,10 @@ use server::{Answering, Seen, Server};
 
 const TAKEN: &str = include_str!("../answers/204.http");
 const NO_ORGANIZATION: &str = include_str!("../answers/400-organization.http");
+const BAD_DATABASE_NAME: &str = include_str!("../answers/400-database-name.http");
+const NOT_OVER_TLS: &str = include_str!("../answers/400-go-tls.http");
+const NOT_OVER_TLS_NGINX: &str = include_str!("../answers/400-nginx-tls.http");
+const NO_ROUTE: &str = include_str!("../answers/400-route.http");
 const PARTIAL_UNCOUNTED: &str = include_str!("../answers/400-partial.http");
 const DENIED: &str = include_str!("../answers/401.http");
 const DENIED_SILENTLY: &str = include_str!("../answers/401-empty.http");
@@ -24,6 +29,7 @@ const NO_BUCKET: &str = include_str!("../answers/404-bucket.http");
 const TOO_LARGE_CLOUD: &str = include_str!("../answers/413-cloud.http");
 const TOO_LARGE: &str = include_str!("../answers/413-oss.http");
 const PARTIAL: &str = include_str!("../answers/422.http");
+const NO_ROOM: &str = include_str!("../answers/422-limit.http");
 const TOO_MANY: &str = include_str!("../answers/429.http");
 const TOO_MANY_SERIES: &str = include_str!("../answers/429-cardinality.http");
 const UNAVAILABLE: &str = include_str!("../answers/503.http");
@@ -241,6 +247,11 @@ async fn whom_a_server_does_not_know_and_what_it_does_not_have_is_for_people_and
         (DENIED_SILENTLY, "401"),
         (NO_BUCKET, "bucket \\\"air_sensor\\\" not found"),
         (NO_ORGANIZATION, "organization not found"),
+        (BAD_DATABASE_NAME, "correct `bucket`"),
+        (NOT_OVER_TLS, "correct `url`"),
+        (NOT_OVER_TLS_NGINX, "correct `url`"),
+        (NO_ROUTE, "correct `url`"),
+        (NO_ROOM, "raise its limit"),
     ] {
         for written in written(answer).await {
             let Written::Denied(reason) = written else {

@@ -1,0 +1,115 @@
+//! What becomes of refused lines: they are found, kept beside their reason and told of, as long as it is not everything that is refused.
+
+use super::*;
+
+impl Delivery {
+    /// The next request about a body of which lines are refused; once every line is judged, the bad ones are set aside and it is done
+    /// with.
+    pub(super) async fn go_on_apart(&mut self, mut apart: Apart, ahead: &mut Ahead) -> Next {
+        let Some(piece) = apart.next() else {
+            self.set_aside(apart, ahead);
+            return Next::On;
+        };
+        let next = match self.influx.write(compressed(&piece)).await {
+            Written::Done => {
+                apart.taken();
+                self.lost.passed();
+                self.patience.renew();
+                Next::On
+            }
+            Written::Refused(refusal) => {
+                apart.refused(refusal);
+                Next::On
+            }
+            Written::TooLarge(reason) => {
+                apart.refused(Refusal::uncounted(reason));
+                Next::On
+            }
+            other => self.not_taken(other),
+        };
+        ahead.apart = Some(apart);
+        next
+    }
+
+    /// Where bodies in a row lost every line, nothing more is set aside until the server takes at least one line of those that wait, each
+    /// asked about by itself; none where it does. What it takes then is sent again in its turn, which does no harm.
+    pub(super) async fn hold_back(&mut self, reason: &str, ahead: &Ahead) -> Option<Next> {
+        if !self.lost.is_everything() {
+            return None;
+        }
+        let newest = self.newest.borrow().body.clone();
+        for line in self.lost.next_to_try(newest, &ahead.bodies(), &self.suspects) {
+            match self.influx.write(compressed(&format!("{line}\n"))).await {
+                Written::Done => {
+                    self.lost.passed();
+                    return None;
+                }
+                Written::Refused(_) | Written::TooLarge(_) => self.suspects.note(&line),
+                other => return Some(self.not_taken(other)),
+            }
+        }
+        Some(self.not_taken(Written::Denied(format!(
+            "{reason}: every line that is sent is refused, and kept until one passes: correct `url`, or what the database says"
+        ))))
+    }
+
+    /// Keeps refused lines beside their reason, so that nothing is lost silently and what follows is not held up.
+    fn set_aside(&mut self, apart: Apart, ahead: &mut Ahead) {
+        let destination = self.destination.to_string();
+        if let Some(spoiled) = &apart.spoiled {
+            counter!("facility_outbox_spoiled_bodies_total", "destination" => destination.clone())
+                .increment(1);
+            error!(
+                destination,
+                spoiled, "a body of the outbox could not be unpacked to its end; what could was delivered"
+            );
+        }
+        let is_written = apart.is_written();
+        let bad = apart.finish(&mut self.suspects);
+        let refused: u64 = bad.iter().map(|bad| samples(&bad.line)).sum();
+        let (number, all) = ahead.taken_apart();
+        if !bad.is_empty() {
+            counter!("facility_samples_refused_total", "destination" => destination.clone())
+                .increment(refused);
+            let kept = self.aside.keep(number, &bad, Timestamp::now());
+            match &kept {
+                Ok(gone) => counter!("facility_refused_lines_dropped_total", "destination" => destination)
+                    .increment(*gone),
+                Err(_) => counter!("facility_outbox_dropped_samples_total").increment(refused),
+            }
+            self.tell_refused(&bad, kept.err());
+        }
+        self.lost.body(is_written);
+        if is_written {
+            self.delivered_samples.increment(all.saturating_sub(refused));
+            self.stand.succeeded();
+        }
+        self.outbox.delivered(&self.destination, ahead.file, number);
+    }
+
+    /// Says that lines are refused: at once, and then now and again while more are.
+    fn tell_refused(&mut self, bad: &[BadLine], not_kept: Option<std::io::Error>) {
+        self.refused_untold += bad.len();
+        let reason = bad.last().map_or("", |bad| bad.reason.as_ref());
+        self.stand.refused(bad.len(), reason);
+        let now = tokio::time::Instant::now();
+        let told_lately = |at| now.duration_since(at) < TELL_REFUSED_EVERY;
+        if self.refused_told_at.is_some_and(told_lately) {
+            return;
+        }
+        self.refused_told_at = Some(now);
+        let lines = std::mem::take(&mut self.refused_untold);
+        let (destination, file) = (&self.destination, self.aside.path());
+        let reason = bad.first().map_or("", |bad| bad.reason.as_ref());
+        match not_kept {
+            None => error!(
+                %destination, lines, reason, file = %file.display(),
+                "the database refused lines; they are kept in the file with its reasons: remove the cause, then write them again"
+            ),
+            Some(error) => error!(
+                %destination, lines, reason, %error, file = %file.display(),
+                "the database refused lines, and they could not be kept: they are lost, and counted"
+            ),
+        }
+    }
+}
