@@ -24,6 +24,7 @@ mod recall;
 pub mod replay;
 pub mod report;
 mod reserve;
+mod settled_clock;
 mod sight;
 mod step_clock;
 pub mod store;

@@ -22,6 +22,6 @@ pub use history::{
 };
 pub use journal::{KeptFile, Verified, VerifyError};
 pub use log::DeviceEntry;
-pub use outbox::{Body, OutboxReader, OutboxWriter, Pending, Recovered, TakenOver};
+pub use outbox::{Body, OutboxReader, OutboxWriter, Pending, Recovered, TakenOver, TooOld};
 pub use publications::{TakenTopic, TopicRow};
 pub use records::{Kept, PendingNotice, Records, RecordsReader};

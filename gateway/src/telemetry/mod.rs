@@ -11,7 +11,6 @@ mod outbox;
 mod queue;
 mod recorder;
 mod room;
-mod settled;
 mod trouble;
 
 pub use counters::DeviceCounters;

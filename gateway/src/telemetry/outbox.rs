@@ -1,7 +1,9 @@
 //! The outbox's thread: renders batches, compresses a group once, commits it, and only then counts it as taken.
 
+mod deliveries;
+mod upkeep;
+
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,9 +17,14 @@ use tracing::{error, info, warn};
 
 use super::gzip::Packing;
 use super::queue::{Ended, NotTaken, QueueReceiver, QueueSender, Taken, queue};
-use super::settled::oldest_kept;
 use super::{DeviceCounters, LineRenderer, Room, Trouble};
-use crate::store::{Body, OutboxWriter, TakenOver, is_spoiled};
+use crate::settled_clock::SettledClock;
+use crate::store::{Body, OutboxWriter, StoreError};
+use deliveries::Deliveries;
+
+use upkeep::report_gone;
+
+pub use upkeep::report;
 
 /// How long a group may collect before it is committed: the price in latency for one disk flush for many polls.
 const GROUP_TIME: Duration = Duration::from_millis(25);
@@ -29,23 +36,12 @@ const QUEUE_BATCHES: usize = 16_384;
 const RETRY: Duration = Duration::from_secs(1);
 /// How often the outbox's size is looked at.
 const BOUND_EVERY: Duration = Duration::from_secs(30);
-/// Between two pieces of a spoiled outbox, so that what is read now goes on being stored …
-const NEXT_PIECE: Duration = Duration::from_millis(100);
-/// … and after one that the disk refused.
-const PIECE_AGAIN: Duration = Duration::from_secs(10);
 
 /// What the thread is told.
 enum Told {
     Batches(Vec<Taken>),
-    Delivered(Delivered),
-    Spoiled { file: u32 },
-}
-
-/// Everything up to a body of a file was delivered.
-struct Delivered {
-    destination: Arc<str>,
-    file: u32,
-    number: i64,
+    /// Something of deliveries.
+    Deliveries,
 }
 
 /// The newest body, for those who deliver.
@@ -88,6 +84,7 @@ pub struct OutboxParts {
 #[derive(Clone)]
 pub struct Outbox {
     queue: QueueSender<Told>,
+    deliveries: Deliveries,
 }
 
 impl Outbox {
@@ -97,9 +94,12 @@ impl Outbox {
     /// # Errors
     /// The thread cannot be started.
     pub fn start(
-        parts: OutboxParts,
+        mut parts: OutboxParts,
     ) -> std::io::Result<(Self, watch::Receiver<Newest>, std::thread::JoinHandle<()>)> {
+        report_gone(&parts.writer.take_gone());
         let (queue, told) = queue(QUEUE_BATCHES);
+        let deliveries = Deliveries::default();
+        let heard = deliveries.clone();
         let (newest, delivered_from) = watch::channel(Newest {
             number: parts.writer.newest(),
             ..Newest::default()
@@ -112,14 +112,17 @@ impl Outbox {
                 failures: counter!("facility_outbox_commit_failures_total"),
                 parts,
                 began: Instant::now(),
+                clock: SettledClock::new(Instant::now(), Timestamp::now()),
                 newest,
                 lines: Packing::default(),
                 piece_at: Instant::now(),
                 piece_refused: false,
+                heard,
+                delivered: BTreeMap::new(),
             }
             .run(&told);
         })?;
-        Ok((Self { queue }, delivered_from, thread))
+        Ok((Self { queue, deliveries }, delivered_from, thread))
     }
 
     /// Hands batches over, without waiting.
@@ -132,18 +135,18 @@ impl Outbox {
 
     /// Everything up to a body of a file was delivered.
     pub fn delivered(&self, destination: &Arc<str>, file: u32, number: i64) {
-        let destination = Arc::clone(destination);
-        let delivered = Delivered {
-            destination,
-            file,
-            number,
-        };
-        self.queue.put(Told::Delivered(delivered), 0);
+        self.call(self.deliveries.tell(destination, file, number));
     }
 
     /// A file was found to be spoiled while it was read.
     pub fn spoiled(&self, file: u32) {
-        self.queue.put(Told::Spoiled { file }, 0);
+        self.call(self.deliveries.tell_spoiled(file));
+    }
+
+    fn call(&self, is_to_be_called: bool) {
+        if is_to_be_called {
+            self.queue.put(Told::Deliveries, 0);
+        }
     }
 }
 
@@ -151,15 +154,13 @@ impl Outbox {
 struct Group {
     samples: u64,
     batches: Vec<Taken>,
-    /// How far each destination has come, in the present file.
-    delivered: BTreeMap<Arc<str>, i64>,
-    spoiled: bool,
     until: Instant,
 }
 
 struct OutboxThread {
     parts: OutboxParts,
     began: Instant,
+    clock: SettledClock,
     renderer: LineRenderer,
     taken: DeviceCounters,
     commit_seconds: Histogram,
@@ -170,6 +171,9 @@ struct OutboxThread {
     /// When the next piece of a spoiled outbox is due, if there is one, and whether the last was refused.
     piece_at: Instant,
     piece_refused: bool,
+    heard: Deliveries,
+    /// How far each destination has come in the present file, where that is not written yet.
+    delivered: BTreeMap<Arc<str>, i64>,
 }
 
 impl OutboxThread {
@@ -196,54 +200,11 @@ impl OutboxThread {
         told.next().map(Some).ok_or(Ended)
     }
 
-    /// Takes over the next piece of a spoiled outbox, where there is one.
-    fn take_over(&mut self) {
-        if !self.parts.writer.has_spoiled() || Instant::now() < self.piece_at {
-            return;
-        }
-        match self.try_to_take_over() {
-            Ok(taken) => {
-                (self.piece_refused, self.piece_at) = (false, Instant::now() + NEXT_PIECE);
-                // Whoever delivers finds them in the file.
-                let number = self.parts.writer.newest();
-                self.newest
-                    .send_modify(|newest| (newest.number, newest.body) = (number, None));
-                if let Some(TakenOver::Whole(it)) = taken {
-                    warn!(aside = %it.aside.display(), bodies = it.bodies, unreadable = it.unreadable,
-                        "what could be read of a spoiled outbox is delivered now; of those that could not nothing is known");
-                }
-            }
-            Err(reason) => {
-                if !self.piece_refused {
-                    warn!(
-                        reason,
-                        "a spoiled outbox is not taken over; it is tried again every ten seconds"
-                    );
-                }
-                (self.piece_refused, self.piece_at) = (true, Instant::now() + PIECE_AGAIN);
-            }
-        }
-    }
-
-    fn try_to_take_over(&mut self) -> Result<Option<TakenOver>, String> {
-        if let Some(too_little) = self.too_little() {
-            return Err(too_little);
-        }
-        self.parts.writer.take_over().map_err(|error| {
-            if is_spoiled(&error) {
-                self.recover();
-            }
-            error.to_string()
-        })
-    }
-
     /// Collects what comes within the group's time and size.
     fn collect(&mut self, first: Told, told: &QueueReceiver<Told>) -> Group {
         let mut group = Group {
             samples: 0,
             batches: Vec::new(),
-            delivered: BTreeMap::new(),
-            spoiled: false,
             until: Instant::now() + GROUP_TIME,
         };
         self.add(&mut group, first);
@@ -264,26 +225,22 @@ impl OutboxThread {
                 }
                 group.batches.extend(batches);
             }
-            // A number of a file that is no more would count bodies as delivered that never were.
-            Told::Delivered(delivered) if delivered.file == self.file() => {
-                group.delivered.insert(delivered.destination, delivered.number);
-            }
-            Told::Spoiled { file } if file == self.file() => group.spoiled = true,
-            Told::Delivered(_) | Told::Spoiled { .. } => {}
+            Told::Deliveries => self.heard.answered(),
         }
     }
 
     /// Commits a group; what is committed is counted as taken, and whoever sent it is told.
-    fn commit(&mut self, mut group: Group) {
-        if group.spoiled {
-            self.recover();
-            group.delivered.clear();
-        }
+    fn commit(&mut self, group: Group) {
         #[cfg(feature = "planted-faults")]
-        acknowledge_early(&mut group);
+        let group = acknowledge_early(group);
         if group.samples == 0 {
-            self.note(&mut group);
-        } else if !self.store(&mut group) {
+            self.hear();
+            if !self.delivered.is_empty()
+                && let Err(error) = self.note()
+            {
+                warn!(%error, "the outbox could not note a delivery; it is tried again, and delivering twice does no harm");
+            }
+        } else if !self.store(&group) {
             return;
         }
         for (batch, receipt) in group.batches {
@@ -294,25 +251,34 @@ impl OutboxThread {
         }
     }
 
-    /// Notes deliveries by themselves.
-    fn note(&mut self, group: &mut Group) {
-        let delivered = std::mem::take(&mut group.delivered);
-        if delivered.is_empty() {
-            return;
+    /// Hears how far each destination has come, and whether somebody could not read the file.
+    fn hear(&mut self) {
+        let heard = self.heard.hear(self.file());
+        self.delivered.extend(heard.delivered);
+        if heard.is_spoiled {
+            self.recover();
         }
-        if let Err(error) = self.parts.writer.delivered(&delivered) {
-            warn!(%error, "the outbox could not note a delivery; it will be delivered again, which does no harm");
+    }
+
+    /// Notes deliveries by themselves; returns how many bodies were removed that everybody has.
+    fn note(&mut self) -> Result<usize, StoreError> {
+        let noted = self.parts.writer.delivered(&self.delivered);
+        match &noted {
+            Ok(_) => self.delivered.clear(),
+            Err(error) => self.recover_if_spoiled(error),
         }
+        noted
     }
 
     /// Stores a group, however long the disk refuses: meanwhile the queue fills, and beyond its bound batches are dropped and
     /// counted. Gives up only when the gateway stops; then the group was never counted as taken.
-    fn store(&mut self, group: &mut Group) -> bool {
+    fn store(&mut self, group: &Group) -> bool {
         let body = self.lines.finish();
         let started = Instant::now();
         let mut refused = false;
         loop {
-            match self.try_store(&body, group) {
+            self.hear();
+            match self.try_store(&body, group.samples) {
                 Ok(number) => {
                     if refused {
                         info!("telemetry is stored again");
@@ -336,8 +302,8 @@ impl OutboxThread {
                     }
                     self.parts.trouble.set(reason);
                     refused = true;
-                    // What is delivered makes room.
-                    self.note(group);
+                    // What everybody has makes room. What the disk says to that it has said before.
+                    while self.note().is_ok_and(|removed| removed > 0) && !self.parts.stop.is_cancelled() {}
                 }
             }
             if self.parts.stop.is_cancelled() {
@@ -348,20 +314,24 @@ impl OutboxThread {
     }
 
     /// One transaction for the body and the deliveries before it: a disk is flushed once, not twice.
-    fn try_store(&mut self, body: &[u8], group: &mut Group) -> Result<i64, String> {
+    fn try_store(&mut self, body: &[u8], samples: u64) -> Result<i64, String> {
         if let Some(too_little) = self.too_little() {
             return Err(too_little);
         }
-        self.parts
+        match self
+            .parts
             .writer
-            .put(body, group.samples, Timestamp::now(), &group.delivered)
-            .map_err(|error| {
-                if is_spoiled(&error) {
-                    self.recover();
-                    group.delivered.clear();
-                }
-                error.to_string()
-            })
+            .put(body, samples, Timestamp::now(), &self.delivered)
+        {
+            Ok(number) => {
+                self.delivered.clear();
+                Ok(number)
+            }
+            Err(error) => {
+                self.recover_if_spoiled(&error);
+                Err(error.to_string())
+            }
+        }
     }
 
     /// Why nothing can be written now. On a disk that is nearly full the copies of spoiled outboxes go first, also where this file has
@@ -378,53 +348,16 @@ impl OutboxThread {
     fn file(&self) -> u32 {
         self.newest.borrow().file
     }
-
-    /// The file is spoiled: it is moved aside, and what can be read of it is taken over by and by.
-    fn recover(&mut self) {
-        match self.parts.writer.recover(Timestamp::now()) {
-            Ok(Some(aside)) => report(&aside),
-            Ok(None) => {}
-            Err(error) => error!(%error, "the spoiled outbox could not be begun anew"),
-        }
-        // Whoever delivers must open the new file.
-        self.newest.send_modify(|newest| {
-            newest.file += 1;
-            (newest.number, newest.body) = (self.parts.writer.newest(), None);
-        });
-    }
-
-    fn bound(&mut self) {
-        let oldest = oldest_kept(self.began.elapsed(), Timestamp::now(), self.parts.bounds.age);
-        match self.parts.writer.bound(self.parts.bounds.bytes, oldest) {
-            Ok(0) => {}
-            Ok(lost) => {
-                counter!("facility_outbox_dropped_samples_total").increment(lost);
-                warn!(
-                    lost,
-                    "the outbox is at its bound: its oldest samples were dropped"
-                );
-            }
-            Err(error) => warn!(%error, "the outbox's size could not be bounded"),
-        }
-    }
 }
 
 /// The planted fault: whoever waits for a receipt gets it before anything is on disk.
 #[cfg(feature = "planted-faults")]
-fn acknowledge_early(group: &mut Group) {
+fn acknowledge_early(mut group: Group) -> Group {
     if crate::planted::Fault::AcknowledgedBeforeCommit.is_planted() {
         let receipts = group.batches.iter_mut().filter_map(|(_, receipt)| receipt.take());
         receipts.for_each(drivers::Receipt::committed);
     }
-}
-
-/// Says that an outbox was spoiled.
-pub fn report(aside: &Path) {
-    counter!("facility_outbox_spoiled_total").increment(1);
-    error!(
-        aside = %aside.display(),
-        "the outbox was spoiled: it was moved aside and begun anew, and what can be read of it is still delivered"
-    );
+    group
 }
 
 #[cfg(test)]

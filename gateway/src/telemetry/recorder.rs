@@ -11,8 +11,8 @@ use model::{DeviceIndex, Site};
 use tracing::{error, info, warn};
 
 use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
-use super::settled::oldest_kept;
 use super::{DeviceCounters, Room, Trouble};
+use crate::settled_clock::{SettledClock, before};
 use crate::store::{Bound, HistoryReader, HistoryWriter, StoreError, is_spoiled};
 
 /// How long a group may collect before it is committed, where what is counted as taken is only here …
@@ -81,7 +81,7 @@ impl Recorder {
                     room,
                     trouble,
                     commit_seconds,
-                    began: Instant::now(),
+                    clock: SettledClock::new(Instant::now(), Timestamp::now()),
                 }
                 .run(&batches);
             })
@@ -133,7 +133,7 @@ struct RecorderThread {
     room: Room,
     trouble: Trouble,
     commit_seconds: Histogram,
-    began: Instant,
+    clock: SettledClock,
 }
 
 /// What waits for a commit beside what the writer has.
@@ -259,8 +259,8 @@ impl RecorderThread {
     }
 
     fn prune(&mut self) {
-        let now = Timestamp::now();
-        let before = |age| oldest_kept(self.began.elapsed(), now, age);
+        let settled = self.clock.look(Instant::now(), Timestamp::now());
+        let before = |age| settled.map_or(Timestamp::MIN, |now| before(now, age));
         let bound = Bound {
             readings_before: before(self.keep.age),
             hours_before: before(self.keep.hours),

@@ -1,6 +1,8 @@
 //! `outbox.db`: request bodies for the time-series database, compressed as they will be sent, until they are delivered.
 
 mod aside;
+mod reader;
+mod rows;
 mod take_over;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -8,13 +10,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::StoreError;
 use super::database::{Database, Durability, is_spoiled, move_aside, nanoseconds};
 use aside::{finish_moving, mark_those_of_earlier_versions, remove_but};
+use rows::{
+    Counted, ENDS, NEWEST, as_spoiled, counted, insert, note, remove_oldest, remove_too_old, waiting,
+};
 use take_over::TakeOver;
 
+pub use reader::OutboxReader;
+pub use rows::TooOld;
 pub use take_over::{Recovered, TakenOver};
 
 const STEPS: &[&str] = &[
@@ -25,8 +32,6 @@ const STEPS: &[&str] = &[
 
 /// The writer's own copy of pages, in KiB: what it removes it has written a moment before.
 const WRITER_CACHE_KIB: i64 = 1024;
-/// A reader goes through the bodies once.
-const READER_CACHE_KIB: i64 = 128;
 
 /// A body that waits to be delivered: gzip of whole lines of line protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,18 +61,16 @@ pub struct OutboxWriter {
     path: PathBuf,
     destinations: Vec<String>,
     newest: Counted,
+    /// Up to this number bodies were put by earlier runs.
+    of_earlier_runs: i64,
+    /// Destinations that the site has no more, with what still waited for each.
+    gone: Vec<(String, Pending)>,
     /// The file was moved aside, and no new one could be made yet.
     lost: bool,
     /// What was moved aside and is still to be gone through, oldest first.
     spoiled: VecDeque<TakeOver>,
-}
-
-/// A body's number, and how much there was up to and including it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counted {
-    number: i64,
-    bytes: i64,
-    samples: i64,
+    /// Samples of it that were too old to be delivered.
+    lost_of_spoiled: u64,
 }
 
 impl OutboxWriter {
@@ -91,7 +94,11 @@ impl OutboxWriter {
             }
             opened => (opened?, None),
         };
-        let (database, newest) = opened;
+        let Opened {
+            database,
+            newest,
+            gone,
+        } = opened;
         let spoiled: VecDeque<TakeOver> = TakeOver::left_beside(&path).into();
         let left = spoiled.len() - usize::from(aside.is_some() && !spoiled.is_empty());
         if left > 0 {
@@ -105,8 +112,11 @@ impl OutboxWriter {
             path,
             destinations: destinations.to_vec(),
             newest,
+            of_earlier_runs: newest.number,
+            gone,
             lost: false,
             spoiled,
+            lost_of_spoiled: 0,
         };
         Ok((writer, aside))
     }
@@ -123,7 +133,7 @@ impl OutboxWriter {
         let aside = set_aside(&self.path, now)?;
         // From here on nothing may be written to it: nobody would deliver it before the next start.
         self.lost = true;
-        self.spoiled.push_back(TakeOver::of(aside.clone()));
+        self.spoiled.push_back(TakeOver::of_this_run(aside.clone()));
         if let Err(error) = self.begin_where_lost() {
             tracing::error!(%error, "no new outbox can be made; it is tried again with each write");
         }
@@ -133,8 +143,9 @@ impl OutboxWriter {
     /// Makes the new file, where there is none yet after the spoiled one was moved aside.
     fn begin_where_lost(&mut self) -> Result<(), StoreError> {
         if self.lost {
-            (self.database, self.newest) = open_file(&self.path, &self.destinations)?;
-            self.lost = false;
+            let new = open_file(&self.path, &self.destinations)?;
+            (self.database, self.newest) = (new.database, new.newest);
+            (self.of_earlier_runs, self.lost) = (0, false);
         }
         Ok(())
     }
@@ -167,52 +178,75 @@ impl OutboxWriter {
         self.begin_where_lost()?;
         let samples = i64::try_from(samples).unwrap_or(i64::MAX);
         let counted = self.newest.and(samples, bytes);
-        let number = self.database.transact(|transaction| {
-            note(transaction, delivered)?;
+        let number = self.transact(|transaction| {
+            if !delivered.is_empty() {
+                note(transaction, delivered)?;
+            }
             insert(transaction, nanoseconds(at), counted, samples, bytes)
         })?;
         self.newest = Counted { number, ..counted };
         Ok(number)
     }
 
-    /// Everything up to and including a number was delivered to each destination: what all of them have is removed.
+    /// Everything up to and including a number was delivered to each destination: some of what all of them have is removed; returns
+    /// how many bodies, and 0 when there is no more of it.
     ///
     /// # Errors
     /// It could not be written; it will be delivered again, which does no harm.
-    pub fn delivered(&mut self, delivered: &BTreeMap<Arc<str>, i64>) -> Result<(), StoreError> {
+    pub fn delivered(&mut self, delivered: &BTreeMap<Arc<str>, i64>) -> Result<usize, StoreError> {
         self.begin_where_lost()?;
-        self.database.transact(|transaction| note(transaction, delivered))
+        self.transact(|transaction| note(transaction, delivered))
     }
 
-    /// Removes bodies from before `before`, and the oldest until at most `bytes` wait, some thousands a call; returns how many samples
-    /// were lost.
+    /// Removes a few bodies that are too old, if any may go for their age, or of the oldest while more than `bytes` wait; returns how
+    /// many samples were lost that somebody did not have yet, and none once nothing is to be removed. A few: what one transaction
+    /// removes is held in memory, and nothing is stored meanwhile.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn bound(&mut self, bytes: u64, before: Timestamp) -> Result<u64, StoreError> {
+    pub fn bound(&mut self, bytes: u64, too_old: Option<TooOld>) -> Result<Option<u64>, StoreError> {
         self.begin_where_lost()?;
-        let mut lost = 0;
-        // Little by little: what one transaction removes is held in memory, and nothing is stored meanwhile.
-        for _ in 0..PIECES_AT_ONCE {
-            let piece = self.database.transact(|transaction| {
-                // Bodies stand in the order of their time, but for a clock that was set: the oldest decides.
-                if oldest(transaction)?.is_some_and(|at| at < nanoseconds(before)) {
-                    return remove_oldest(transaction, "at < ?2", nanoseconds(before)).map(Some);
+        let of_earlier_runs = self.of_earlier_runs;
+        let removed = self.transact(|transaction| {
+            if let Some(too_old) = too_old {
+                let up_to = if too_old.of_this_run {
+                    i64::MAX
+                } else {
+                    of_earlier_runs
+                };
+                let removed = remove_too_old(transaction, too_old, up_to)?;
+                if removed.bodies > 0 {
+                    return Ok(removed);
                 }
-                if waiting(transaction, 0)?.bytes > bytes {
-                    return remove_oldest(transaction, "?2", 1).map(Some);
-                }
-                Ok(None)
-            });
-            match piece {
-                Ok(Some(samples)) => lost += samples,
-                Ok(None) => break,
-                // What is gone already is counted all the same; the rest is tried again at the next call.
-                Err(_) if lost > 0 => break,
-                Err(error) => return Err(error),
             }
-        }
-        Ok(lost)
+            if waiting(transaction, 0)?.bytes > bytes {
+                return remove_oldest(transaction);
+            }
+            Ok(rows::Removed::default())
+        })?;
+        Ok((removed.bodies > 0).then_some(removed.lost))
+    }
+
+    /// How many bytes of bodies are in the file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn waiting_bytes(&self) -> Result<u64, StoreError> {
+        let waiting = self.database.run(|connection| waiting(connection, 0));
+        waiting.map(|waiting| waiting.bytes).map_err(as_spoiled)
+    }
+
+    /// The destinations that the site had before and has no more, with what waited for each; told once.
+    pub fn take_gone(&mut self) -> Vec<(String, Pending)> {
+        std::mem::take(&mut self.gone)
+    }
+
+    /// One transaction; a row that is not as it was written spoils the file.
+    fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.database.transact(work).map_err(as_spoiled)
     }
 
     /// Removes what is kept of spoiled outboxes that were taken over; returns which files are gone.
@@ -226,32 +260,65 @@ impl OutboxWriter {
     }
 }
 
+/// A file that was opened.
+struct Opened {
+    database: Database,
+    newest: Counted,
+    gone: Vec<(String, Pending)>,
+}
+
 /// Opens or creates a file, and reads what was put last.
-fn open_file(path: &Path, destinations: &[String]) -> Result<(Database, Counted), StoreError> {
-    let mut database = Database::open(path, Durability::Full, STEPS)?;
+fn open_file(path: &Path, destinations: &[String]) -> Result<Opened, StoreError> {
+    let mut database = Database::open(path, Durability::Full, STEPS).map_err(as_spoiled)?;
     database.limit_cache(WRITER_CACHE_KIB)?;
-    let newest = database.transact(|transaction| {
+    let opened = database.transact(|transaction| {
         for name in destinations {
             transaction.execute(
                 "INSERT INTO destinations (name, delivered) VALUES (?1, 0) ON CONFLICT (name) DO NOTHING",
                 params![name],
             )?;
         }
-        // A destination that the site no longer has must not hold bodies back for ever.
-        let stored: Vec<String> = transaction
-            .prepare("SELECT name FROM destinations")?
-            .query_map([], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
-        for name in stored.iter().filter(|name| !destinations.contains(name)) {
-            transaction.execute("DELETE FROM destinations WHERE name = ?1", params![name])?;
+        for end in ENDS {
+            transaction
+                .query_row(end, [], |row| {
+                    Ok((
+                        row.get::<_, i64>(0)?,
+                        row.get::<_, i64>(1)?,
+                        row.get::<_, Vec<u8>>(2)?,
+                    ))
+                })
+                .optional()?;
         }
-        // Reads the ends, so that a file that is spoiled there is found now.
-        transaction.query_row("SELECT max(length(body)) FROM bodies", [], |row| {
-            row.get::<_, Option<i64>>(0)
-        })?;
-        Ok(counted(transaction, NEWEST, 0)?.unwrap_or_default())
-    })?;
-    Ok((database, newest))
+        let gone = forget_gone(transaction, destinations)?;
+        Ok((counted(transaction, NEWEST, 0)?.unwrap_or_default(), gone))
+    });
+    let (newest, gone) = opened.map_err(as_spoiled)?;
+    Ok(Opened {
+        database,
+        newest,
+        gone,
+    })
+}
+
+/// A destination that the site no longer has must not hold bodies back for ever; returns what waited for each.
+fn forget_gone(
+    transaction: &Transaction<'_>,
+    destinations: &[String],
+) -> rusqlite::Result<Vec<(String, Pending)>> {
+    let stored: Vec<(String, i64)> = transaction
+        .prepare("SELECT name, delivered FROM destinations")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut gone = Vec::new();
+    for (name, delivered) in stored {
+        if destinations.contains(&name) {
+            continue;
+        }
+        let pending = waiting(transaction, delivered)?;
+        transaction.execute("DELETE FROM destinations WHERE name = ?1", params![name])?;
+        gone.push((name, pending));
+    }
+    Ok(gone)
 }
 
 fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
@@ -263,196 +330,6 @@ fn not_moved(path: &Path, error: &std::io::Error) -> StoreError {
         path: path.to_owned(),
         what: "the spoiled outbox".to_owned(),
         reason: format!("and it cannot be moved aside: {error}"),
-    }
-}
-
-impl Counted {
-    /// With one more body; its number is not known yet.
-    fn and(self, samples: i64, body: &[u8]) -> Self {
-        Self {
-            number: 0,
-            bytes: self
-                .bytes
-                .saturating_add(i64::try_from(body.len()).unwrap_or(i64::MAX)),
-            samples: self.samples.saturating_add(samples),
-        }
-    }
-}
-
-const NEWEST: &str = "SELECT number, total_bytes, total_samples FROM bodies WHERE number > ?1
-                      ORDER BY number DESC LIMIT 1";
-/// What was there before the first body that waits.
-const BEFORE_WAITING: &str =
-    "SELECT number - 1, total_bytes - length(body), total_samples - samples FROM bodies
-                              WHERE number > ?1 ORDER BY number LIMIT 1";
-
-fn counted(connection: &Connection, which: &str, after: i64) -> rusqlite::Result<Option<Counted>> {
-    let read = |row: &rusqlite::Row<'_>| {
-        Ok(Counted {
-            number: row.get(0)?,
-            bytes: row.get(1)?,
-            samples: row.get(2)?,
-        })
-    };
-    connection
-        .prepare_cached(which)?
-        .query_row(params![after], read)
-        .optional()
-}
-
-/// What waits after a number.
-fn waiting(connection: &Connection, after: i64) -> rusqlite::Result<Pending> {
-    let (Some(before), Some(newest)) = (
-        counted(connection, BEFORE_WAITING, after)?,
-        counted(connection, NEWEST, after)?,
-    ) else {
-        return Ok(Pending::default());
-    };
-    let rise = |newest: i64, before: i64| u64::try_from(newest - before).unwrap_or(0);
-    Ok(Pending {
-        bodies: rise(newest.number, before.number),
-        bytes: rise(newest.bytes, before.bytes),
-        samples: rise(newest.samples, before.samples),
-    })
-}
-
-fn insert(
-    connection: &Connection,
-    at: i64,
-    counted: Counted,
-    samples: i64,
-    body: &[u8],
-) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached(
-            "INSERT INTO bodies (at, samples, total_bytes, total_samples, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![at, samples, counted.bytes, counted.samples, body])?;
-    Ok(connection.last_insert_rowid())
-}
-
-fn note(connection: &Connection, delivered: &BTreeMap<Arc<str>, i64>) -> rusqlite::Result<()> {
-    if delivered.is_empty() {
-        return Ok(());
-    }
-    for (destination, number) in delivered {
-        connection
-            .prepare_cached("UPDATE destinations SET delivered = max(delivered, ?2) WHERE name = ?1")?
-            .execute(params![destination.as_ref(), number])?;
-    }
-    // A destination that was away for days and is gone from the site leaves a great deal: that goes with the commits that follow.
-    connection
-        .prepare_cached(
-            "DELETE FROM bodies WHERE number <= (SELECT min(delivered) FROM destinations)
-             AND number < (SELECT min(number) FROM bodies) + ?1",
-        )?
-        .execute([DELIVERED_AT_ONCE])?;
-    Ok(())
-}
-
-fn oldest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT at FROM bodies ORDER BY number LIMIT 1")?
-        .query_row([], |row| row.get(0))
-        .optional()
-}
-
-/// At the bound, so many of the oldest bodies are removed at a time.
-const OLDEST_AT_ONCE: i64 = 64;
-/// And so many times a call.
-const PIECES_AT_ONCE: usize = 64;
-/// So many delivered bodies are removed with one commit, which is more than one commit's time brings.
-const DELIVERED_AT_ONCE: i64 = 512;
-
-/// Removes some of the oldest bodies of which something is so, and returns how many samples were in them.
-fn remove_oldest(transaction: &Connection, which: &str, value: i64) -> rusqlite::Result<u64> {
-    let sql = format!(
-        "DELETE FROM bodies WHERE number IN (SELECT number FROM bodies WHERE {which} ORDER BY number LIMIT ?1)
-         RETURNING samples"
-    );
-    let removed: Vec<i64> = transaction
-        .prepare_cached(&sql)?
-        .query_map(params![OLDEST_AT_ONCE, value], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(removed
-        .iter()
-        .map(|samples| u64::try_from(*samples).unwrap_or(0))
-        .sum())
-}
-
-/// A reader of `outbox.db`, beside its writer.
-pub struct OutboxReader {
-    database: Database,
-    path: PathBuf,
-}
-
-impl OutboxReader {
-    fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = Database::open_reader(path)?;
-        database.limit_cache(READER_CACHE_KIB)?;
-        Ok(Self {
-            database,
-            path: path.to_owned(),
-        })
-    }
-
-    /// Opens the file anew, after it was moved aside and begun again.
-    ///
-    /// # Errors
-    /// It cannot be opened.
-    pub fn reopen(&mut self) -> Result<(), StoreError> {
-        *self = Self::open(&self.path)?;
-        Ok(())
-    }
-
-    /// The next bodies after `number`: at most `limit` of them, and no more once they have `bytes` together.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn after(&self, number: i64, limit: usize, bytes: usize) -> Result<Vec<Body>, StoreError> {
-        self.database.run(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT number, samples, body FROM bodies WHERE number > ?1 ORDER BY number LIMIT ?2",
-            )?;
-            let mut rows = statement.query(params![number, i64::try_from(limit).unwrap_or(i64::MAX)])?;
-            let mut bodies = Vec::new();
-            let mut read = 0;
-            while read < bytes
-                && let Some(row) = rows.next()?
-            {
-                let body = Body {
-                    number: row.get(0)?,
-                    samples: u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0),
-                    bytes: row.get(2)?,
-                };
-                read += body.bytes.len();
-                bodies.push(body);
-            }
-            Ok(bodies)
-        })
-    }
-
-    /// How far a destination's delivery has come.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn delivered(&self, destination: &str) -> Result<i64, StoreError> {
-        self.database.run(|connection| {
-            connection.query_row(
-                "SELECT delivered FROM destinations WHERE name = ?1",
-                params![destination],
-                |row| row.get(0),
-            )
-        })
-    }
-
-    /// What waits for a destination.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn pending(&self, destination: &str) -> Result<Pending, StoreError> {
-        let delivered = self.delivered(destination)?;
-        self.database.run(|connection| waiting(connection, delivered))
     }
 }
 

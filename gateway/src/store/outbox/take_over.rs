@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::OutboxWriter;
 use super::aside::{left_beside, name, remove_old, to_taken_over};
-use super::{Counted, OutboxWriter, insert};
+use super::rows::{Counted, TooOld, as_spoiled, insert};
 use crate::store::StoreError;
 use crate::store::database::Database;
 
@@ -30,6 +31,8 @@ pub struct Recovered {
     pub bodies: u64,
     /// How many were there and could not.
     pub unreadable: u64,
+    /// How many could, and were too old to be delivered: in this run.
+    pub too_old: u64,
 }
 
 /// A piece of a spoiled outbox.
@@ -37,6 +40,8 @@ pub struct Recovered {
 pub enum TakenOver {
     /// There is more of it.
     Piece,
+    /// There is more of it, which waits until the new outbox has room.
+    Waits,
     /// It was the last.
     Whole(Recovered),
 }
@@ -45,6 +50,8 @@ pub enum TakenOver {
 pub(super) struct TakeOver {
     aside: PathBuf,
     way: Option<Way>,
+    /// It was moved aside in this run, and has what this run has put.
+    of_this_run: bool,
 }
 
 /// How far one has come.
@@ -54,6 +61,21 @@ struct Way {
     last: i64,
     bodies: i64,
     unreadable: i64,
+    too_old: u64,
+}
+
+/// What comes next of a spoiled file.
+struct Piece {
+    bodies: Vec<Body>,
+    /// How far the way has come with it.
+    up_to: i64,
+    unreadable: i64,
+    /// How many bodies are too old, …
+    too_old: u64,
+    /// … and how many samples are in them.
+    lost: u64,
+    /// The next has no room.
+    waits: bool,
 }
 
 /// A body that could be read from a spoiled file.
@@ -64,20 +86,30 @@ struct Body {
 }
 
 impl TakeOver {
-    pub(super) fn of(aside: PathBuf) -> Self {
-        Self { aside, way: None }
+    /// One that is moved aside now.
+    pub(super) fn of_this_run(aside: PathBuf) -> Self {
+        Self {
+            aside,
+            way: None,
+            of_this_run: true,
+        }
     }
 
     /// Those that earlier runs left beside an outbox, oldest first.
     pub(super) fn left_beside(path: &Path) -> Vec<Self> {
-        left_beside(path).into_iter().map(Self::of).collect()
+        let of_earlier_runs = |aside| Self {
+            aside,
+            way: None,
+            of_this_run: false,
+        };
+        left_beside(path).into_iter().map(of_earlier_runs).collect()
     }
 }
 
 impl Way {
     /// Opens a spoiled file where the new one says that it was left; none if nothing of it can be read.
     fn open(aside: &Path, new: &Database) -> Result<Option<Self>, StoreError> {
-        let noted = new.run(|connection| {
+        let noted = |connection: &Connection| {
             connection
                 .query_row(
                     "SELECT up_to, bodies, unreadable FROM taken_over WHERE file = ?1",
@@ -85,7 +117,8 @@ impl Way {
                     |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
                 )
                 .optional()
-        })?;
+        };
+        let noted = new.run(noted).map_err(as_spoiled)?;
         if !aside.exists() {
             return Ok(None);
         }
@@ -120,26 +153,44 @@ impl Way {
             last,
             bodies,
             unreadable,
+            too_old: 0,
         }))
     }
 
-    /// The next bodies that can be read, each by itself, so that one that cannot costs only itself; with how far the way has come then.
-    fn next_piece(&self) -> (Vec<Body>, i64, i64) {
-        let (mut piece, mut bytes, mut unreadable) = (Vec::new(), 0, 0);
+    /// The next bodies that can be read, each by itself, so that one that cannot costs only itself. Those that are too old are left
+    /// out, also where there is no room for others: so the file comes to its end.
+    fn next_piece(&self, too_old: Option<TooOld>, has_room: bool) -> Piece {
+        let mut piece = Piece {
+            bodies: Vec::new(),
+            up_to: self.up_to,
+            unreadable: 0,
+            too_old: 0,
+            lost: 0,
+            waits: false,
+        };
+        let (mut read_bodies, mut read_bytes) = (0, 0);
         let end = self.last.min(self.up_to.saturating_add(PIECE_NUMBERS));
-        let mut up_to = self.up_to;
-        while up_to < end && piece.len() < PIECE_BODIES && bytes < PIECE_BYTES {
-            up_to += 1;
-            match self.spoiled.run(|connection| read(connection, up_to)) {
+        while piece.up_to < end && read_bodies < PIECE_BODIES && read_bytes < PIECE_BYTES {
+            match self.spoiled.run(|connection| read(connection, piece.up_to + 1)) {
                 Ok(Some(body)) => {
-                    bytes += body.bytes.len();
-                    piece.push(body);
+                    read_bodies += 1;
+                    read_bytes += body.bytes.len();
+                    if too_old.is_some_and(|too_old| too_old.has(body.at)) {
+                        piece.too_old += 1;
+                        piece.lost += u64::try_from(body.samples).unwrap_or(0);
+                    } else if has_room {
+                        piece.bodies.push(body);
+                    } else {
+                        piece.waits = true;
+                        break;
+                    }
                 }
                 Ok(None) => {}
-                Err(_) => unreadable += 1,
+                Err(_) => piece.unreadable += 1,
             }
+            piece.up_to += 1;
         }
-        (piece, up_to, unreadable)
+        piece
     }
 
     fn note(&self, transaction: &Transaction<'_>, aside: &Path) -> rusqlite::Result<usize> {
@@ -177,30 +228,40 @@ impl OutboxWriter {
     }
 
     /// Takes over the next piece of the oldest spoiled file: some hundred bodies, which get new numbers, since those that came meanwhile
-    /// may have theirs. `None` if there is nothing to take over.
+    /// may have theirs. Without room only what is too old is gone through. `None` if there is nothing to take over.
     ///
     /// # Errors
     /// The new file cannot be written: the piece is still to be taken over.
-    pub fn take_over(&mut self) -> Result<Option<TakenOver>, StoreError> {
+    pub fn take_over(
+        &mut self,
+        too_old: Option<TooOld>,
+        has_room: bool,
+    ) -> Result<Option<TakenOver>, StoreError> {
         self.begin_where_lost()?;
-        let Some(TakeOver { aside, way }) = self.spoiled.front_mut() else {
+        let Some(TakeOver {
+            aside,
+            way,
+            of_this_run,
+        }) = self.spoiled.front_mut()
+        else {
             return Ok(None);
         };
+        let too_old = too_old.filter(|too_old| too_old.of_this_run || !*of_this_run);
         if way.is_none() {
             *way = Way::open(aside, &self.database)?;
         }
         if let Some(way) = way
             && way.up_to < way.last
         {
-            let (piece, up_to, unreadable) = way.next_piece();
+            let piece = way.next_piece(too_old, has_room);
             let before = (way.up_to, way.bodies, way.unreadable);
-            way.up_to = up_to;
-            way.bodies += i64::try_from(piece.len()).unwrap_or(i64::MAX);
-            way.unreadable += unreadable;
+            way.up_to = piece.up_to;
+            way.bodies += i64::try_from(piece.bodies.len()).unwrap_or(i64::MAX);
+            way.unreadable += piece.unreadable;
             let newest = self.newest;
             let put = self.database.transact(|transaction| {
                 way.note(transaction, aside)?;
-                piece.iter().try_fold(newest, |newest, body| {
+                piece.bodies.iter().try_fold(newest, |newest, body| {
                     let counted = newest.and(body.samples, &body.bytes);
                     let number = insert(transaction, body.at, counted, body.samples, &body.bytes)?;
                     Ok(Counted { number, ..counted })
@@ -210,13 +271,21 @@ impl OutboxWriter {
                 Ok(newest) => self.newest = newest,
                 Err(error) => {
                     (way.up_to, way.bodies, way.unreadable) = before;
-                    return Err(error);
+                    return Err(as_spoiled(error));
                 }
             }
+            way.too_old += piece.too_old;
+            self.lost_of_spoiled += piece.lost;
             if way.up_to < way.last {
-                return Ok(Some(TakenOver::Piece));
+                let comes = if piece.waits {
+                    TakenOver::Waits
+                } else {
+                    TakenOver::Piece
+                };
+                return Ok(Some(comes));
             }
         }
+        let too_old = way.as_ref().map_or(0, |way| way.too_old);
         let count = |number: fn(&Way) -> i64| way.as_ref().map_or(0, |way| number(way).unsigned_abs());
         let (bodies, unreadable) = (count(|way| way.bodies), count(|way| way.unreadable));
         let aside = aside.clone();
@@ -226,7 +295,13 @@ impl OutboxWriter {
             aside,
             bodies,
             unreadable,
+            too_old,
         })))
+    }
+
+    /// How many samples of spoiled files were too old to be delivered; told once.
+    pub fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost_of_spoiled)
     }
 
     /// Marks a file as gone through, by its name, and removes those that were long ago; returns where it is now.

@@ -18,7 +18,7 @@ fn body(number: u32) -> Vec<u8> {
 }
 
 fn put(writer: &mut OutboxWriter, number: u32) {
-    let at = Timestamp::from_second(1000).unwrap();
+    let at = Timestamp::from_second(1_795_000_000).unwrap();
     writer.put(&body(number), 3, at, &BTreeMap::new()).unwrap();
 }
 
@@ -51,7 +51,7 @@ fn there(writer: &OutboxWriter) -> BTreeSet<u32> {
 /// Takes over all that is to be taken over.
 fn take_over(writer: &mut OutboxWriter) -> Vec<Recovered> {
     let mut whole = Vec::new();
-    while let Some(taken) = writer.take_over().unwrap() {
+    while let Some(taken) = writer.take_over(None, true).unwrap() {
         if let TakenOver::Whole(recovered) = taken {
             whole.push(recovered);
         }
@@ -86,7 +86,7 @@ fn spoiled(folder: &Path) -> OutboxWriter {
 fn what_can_be_read_of_a_spoiled_outbox_is_delivered_among_what_comes_meanwhile() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = spoiled(folder.path());
-    assert_eq!(writer.take_over().unwrap(), Some(TakenOver::Piece));
+    assert_eq!(writer.take_over(None, true).unwrap(), Some(TakenOver::Piece));
     put(&mut writer, 100_000);
     let recovered = take_over(&mut writer);
     let [recovered] = recovered.as_slice() else {
@@ -108,7 +108,7 @@ fn a_take_over_that_was_killed_goes_on_at_the_next_start_and_doubles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = spoiled(folder.path());
     let mut starts = 1;
-    while writer.take_over().unwrap() == Some(TakenOver::Piece) {
+    while writer.take_over(None, true).unwrap() == Some(TakenOver::Piece) {
         put(&mut writer, 100_000 + starts);
         drop(writer);
         let (again, aside) = open(folder.path());
@@ -267,4 +267,78 @@ fn a_gateway_that_was_killed_while_it_made_the_new_tables_takes_all_of_the_old_o
     let (mut writer, _) = open(folder.path());
     take_over(&mut writer);
     assert_eq!(there(&writer), (0..BODIES).collect());
+}
+
+/// A spoiled outbox of an earlier run, whose first bodies are from one time and whose rest is from another.
+fn of_two_times(folder: &Path) -> (OutboxWriter, Timestamp) {
+    let (early, late) = (1_795_000_000, 1_795_500_000);
+    let (mut writer, _) = open(folder);
+    for number in 0..600 {
+        let at = Timestamp::from_second(if number < 500 { early } else { late }).unwrap();
+        writer.put(&body(number), 3, at, &BTreeMap::new()).unwrap();
+    }
+    drop(writer);
+    std::fs::rename(folder.join("outbox.db"), folder.join("outbox.spoiled-7.db")).unwrap();
+    (open(folder).0, Timestamp::from_second(late).unwrap())
+}
+
+#[test]
+fn while_the_new_outbox_has_no_room_a_take_over_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut writer, _) = of_two_times(folder.path());
+    assert_eq!(writer.take_over(None, false).unwrap(), Some(TakenOver::Waits));
+    assert_eq!(there(&writer), BTreeSet::new());
+    assert_eq!(take_over(&mut writer)[0].bodies, 600);
+    assert_eq!(there(&writer), (0..600).collect());
+}
+
+#[test]
+fn what_is_too_old_of_a_spoiled_outbox_is_gone_through_and_counted_also_without_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut writer, late) = of_two_times(folder.path());
+    let too_old = Some(TooOld {
+        before: late,
+        of_this_run: false,
+    });
+    let pieces: Vec<_> = std::iter::from_fn(|| writer.take_over(too_old, false).unwrap())
+        .take_while(|taken| *taken == TakenOver::Piece)
+        .collect();
+    assert_eq!(
+        pieces.len(),
+        1,
+        "and a second, at whose end there is something to wait for"
+    );
+    assert_eq!((writer.take_lost(), writer.take_lost()), (500 * 3, 0));
+    let recovered = take_over(&mut writer);
+    assert_eq!((recovered[0].bodies, recovered[0].too_old), (100, 500));
+    assert_eq!(there(&writer), (500..600).collect());
+}
+
+#[test]
+fn a_spoiled_outbox_that_is_too_old_as_a_whole_comes_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut writer, late) = of_two_times(folder.path());
+    let too_old = Some(TooOld {
+        before: late + std::time::Duration::from_secs(1),
+        of_this_run: false,
+    });
+    while writer.take_over(too_old, false).unwrap().is_some() {}
+    assert_eq!(writer.take_lost(), 600 * 3);
+    assert_eq!(names(folder.path()), ["outbox.db", "outbox.taken-over-7.db"]);
+}
+
+#[test]
+fn what_this_run_has_put_is_taken_over_whatever_the_clock_said_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut writer, _) = open(folder.path());
+    put(&mut writer, 1);
+    writer.recover(Timestamp::UNIX_EPOCH).unwrap();
+    let too_old = |of_this_run| {
+        Some(TooOld {
+            before: Timestamp::MAX,
+            of_this_run,
+        })
+    };
+    while writer.take_over(too_old(false), true).unwrap().is_some() {}
+    assert_eq!(there(&writer), BTreeSet::from([1]));
 }
