@@ -4,7 +4,7 @@
 //! deflate part of a body ends on a whole byte (a sync flush) and with a final block that has nothing in it, and is continued by that of
 //! the next where this block is left out.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use crc32fast::Hasher;
 use flate2::read::MultiGzDecoder;
@@ -106,12 +106,7 @@ pub fn joined<'a>(bodies: impl Iterator<Item = &'a [u8]> + Clone) -> Vec<u8> {
 /// place may be right, and may be not; none of them is cut off.
 pub fn unpacked(body: &[u8]) -> (String, Option<String>) {
     let mut text = Vec::new();
-    let read = MultiGzDecoder::new(body).take(TEXT_MOST).read_to_end(&mut text);
-    let spoiled = match read {
-        Err(error) => Some(error.to_string()),
-        Ok(bytes) if bytes as u64 == TEXT_MOST => Some(format!("it has more than {TEXT_MOST} bytes")),
-        Ok(_) => None,
-    };
+    let spoiled = unpack(body, &mut text);
     if spoiled.is_some() {
         let end = text
             .iter()
@@ -120,6 +115,20 @@ pub fn unpacked(body: &[u8]) -> (String, Option<String>) {
         text.truncate(end);
     }
     (String::from_utf8_lossy(&text).into_owned(), spoiled)
+}
+
+/// Whether a body is not what was packed, and why not.
+pub fn spoiled(body: &[u8]) -> Option<String> {
+    unpack(body, &mut io::sink())
+}
+
+/// Unpacks a body as far as that is possible; says why it was not possible to the end, or why that is not what was packed.
+fn unpack(body: &[u8], into: &mut impl Write) -> Option<String> {
+    match io::copy(&mut MultiGzDecoder::new(body).take(TEXT_MOST), into) {
+        Err(error) => Some(error.to_string()),
+        Ok(TEXT_MOST..) => Some(format!("it has more than {TEXT_MOST} bytes")),
+        Ok(_) => None,
+    }
 }
 
 /// Lines that are packed while more come: a second of a campus is two megabytes of text, and never held as such.
@@ -250,5 +259,30 @@ mod tests {
         }
         assert!(bodies.iter().all(|body| is_joinable(body)));
         assert_eq!(first_member(&join(&bodies)), said);
+    }
+
+    #[test]
+    fn of_a_spoiled_body_no_line_is_cut_off_and_one_that_is_whole_is_not_spoiled() {
+        let text: String = (0..1000)
+            .map(|number| format!("pump,device=p{number} a=1 {number}\n"))
+            .collect();
+        for body in [compressed(&text), compressed_unmarked(&text), compressed("")] {
+            assert_eq!(spoiled(&body), None);
+        }
+        let body = compressed(&text);
+        let mut wrong_sum = body.clone();
+        wrong_sum[body.len() - 6] ^= 1;
+        let mut turned = body.clone();
+        turned[body.len() / 2] ^= 4;
+        for broken in [
+            wrong_sum,
+            turned,
+            body[..body.len() / 2].to_vec(),
+            body[..5].to_vec(),
+        ] {
+            let (lines, why) = unpacked(&broken);
+            assert!(why.is_some() && spoiled(&broken).is_some());
+            assert!(lines.is_empty() || lines.ends_with('\n'));
+        }
     }
 }

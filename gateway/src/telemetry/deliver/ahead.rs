@@ -33,6 +33,10 @@ pub struct Ahead {
     sent: usize,
     /// Among so many of the first bodies is one that the server refuses; none are suspected when it is 0.
     suspected: usize,
+    /// Bodies up to this number were looked at and are what was packed, but for the one that is spoiled.
+    checked: i64,
+    /// The body that is not what was packed, once it was looked at; it is not sent.
+    spoiled: Option<i64>,
 }
 
 impl Ahead {
@@ -49,6 +53,8 @@ impl Ahead {
             in_time: 0,
             sent: 0,
             suspected: 0,
+            checked: delivered,
+            spoiled: None,
         }
     }
 
@@ -105,7 +111,11 @@ impl Ahead {
         let (mut count, mut bytes) = (0, 0);
         for body in self.bodies.iter().take(most) {
             let joins = is_joinable(&body.bytes);
-            if count > 0 && (!joins || bytes + body.bytes.len() > self.request_bytes) {
+            if count > 0
+                && (!joins
+                    || self.spoiled == Some(body.number)
+                    || bytes + body.bytes.len() > self.request_bytes)
+            {
                 break;
             }
             count += 1;
@@ -141,6 +151,27 @@ impl Ahead {
             return None;
         }
         self.bodies.front().cloned()
+    }
+
+    /// The bodies of the request that were not looked at yet, whether they are what was packed. They are, unless [`Self::found_spoiled`]
+    /// is told of one.
+    pub fn unchecked(&mut self) -> Vec<Arc<Body>> {
+        let sent = self.bodies.iter().take(self.sent);
+        let bodies: Vec<_> = sent.filter(|body| body.number > self.checked).cloned().collect();
+        self.checked = bodies.last().map_or(self.checked, |body| body.number);
+        bodies
+    }
+
+    /// This body is not what was packed: those before it are sent without it.
+    pub fn found_spoiled(&mut self, number: i64) {
+        self.checked = number;
+        self.spoiled = Some(number);
+    }
+
+    /// The first body, where it is known to be spoiled.
+    pub fn first_if_spoiled(&self) -> Option<Arc<Body>> {
+        let first = self.bodies.front()?;
+        (self.spoiled == Some(first.number)).then(|| Arc::clone(first))
     }
 
     /// The request was too large for the server; gives the body that is too large by itself.

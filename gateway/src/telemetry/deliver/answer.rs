@@ -18,6 +18,8 @@ pub enum Written {
     TooLarge(String),
     /// Try again later: the server is away or busy.
     Later(String, Again),
+    /// The server failed at it (5xx but 503): it is in trouble, or cannot unpack what it was sent.
+    Broken(String, Again),
     /// There was no answer in time; a smaller request may pass where the way or the server is slow.
     Slow(String),
     /// The server does not know us, or what we write to; that is mended by people, and then it goes on.
@@ -67,14 +69,9 @@ pub fn of_status(status: u16, text: &str, after: Option<Duration>) -> Written {
         404 => Written::Denied(format!(
             "{reason}: create the bucket or database, or correct `version` and `url`"
         )),
-        _ => Written::Later(
-            reason,
-            match (after, status) {
-                (Some(after), _) => Again::After(after),
-                (None, 429 | 503) => Again::Busy,
-                (None, _) => Again::Soon,
-            },
-        ),
+        429 | 503 => Written::Later(reason, after.map_or(Again::Busy, Again::After)),
+        500.. => Written::Broken(reason, after.map_or(Again::Soon, Again::After)),
+        _ => Written::Later(reason, after.map_or(Again::Soon, Again::After)),
     }
 }
 
@@ -151,15 +148,16 @@ mod tests {
             );
         }
         assert!(matches!(of_status(413, "", None), Written::TooLarge(_)));
-        for (status, again) in [
-            (429, Again::Busy),
-            (500, Again::Soon),
-            (502, Again::Soon),
-            (503, Again::Busy),
-        ] {
+        for status in [429, 503] {
             assert_eq!(
                 of_status(status, "", None),
-                Written::Later(format!("{status} "), again)
+                Written::Later(format!("{status} "), Again::Busy)
+            );
+        }
+        for status in [500, 502] {
+            assert_eq!(
+                of_status(status, "", None),
+                Written::Broken(format!("{status} "), Again::Soon)
             );
         }
         let asked = Duration::from_secs(7);

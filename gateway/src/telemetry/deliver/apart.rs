@@ -48,7 +48,22 @@ pub struct Apart {
     pieces: Vec<Range<usize>>,
     asked: usize,
     bad: Vec<BadLine>,
-    /// Why the body could not be unpacked to its end.
+    /// Why the body is not what was packed.
+    spoiled: Option<String>,
+}
+
+/// What became of a body that was taken apart.
+#[derive(Debug)]
+pub struct Judged {
+    /// The lines to be set aside.
+    pub bad: Vec<BadLine>,
+    /// How many samples were not written …
+    pub refused: u64,
+    /// … and how many of these cannot be set aside, either.
+    pub unreadable: u64,
+    /// Whether lines of it were written.
+    pub is_written: bool,
+    /// Why the body is not what was packed.
     pub spoiled: Option<String>,
 }
 
@@ -56,11 +71,11 @@ impl Apart {
     /// Takes a body apart that was refused as a whole.
     pub fn of(gzip: &[u8], refusal: Refusal, suspects: &Suspects) -> Self {
         let (text, spoiled) = unpacked(gzip);
-        let (mut lines, suspected): (Vec<String>, Vec<String>) = text
-            .lines()
-            .filter(|line| !line.is_empty())
-            .map(str::to_owned)
-            .partition(|line| !suspects.has(line));
+        let lines = text.lines().filter(|line| !line.is_empty()).map(str::to_owned);
+        if let Some(spoiled) = spoiled {
+            return Self::spoiled(lines.collect(), &refusal.reason, spoiled);
+        }
+        let (mut lines, suspected): (Vec<String>, Vec<String>) = lines.partition(|line| !suspects.has(line));
         let innocent = lines.len();
         lines.extend(suspected);
         let whole = 0..lines.len();
@@ -69,13 +84,28 @@ impl Apart {
             pieces: Vec::new(),
             asked: 0,
             bad: Vec::new(),
-            spoiled,
+            spoiled: None,
         };
         if innocent > 0 && innocent < whole.end {
             apart.pieces.extend([innocent..whole.end, 0..innocent]);
         } else {
             apart.divide(whole, refusal);
         }
+        apart
+    }
+
+    /// A body that is not what was packed: its lines may be wrong, so that none of them is written.
+    fn spoiled(lines: Vec<String>, refusal: &str, spoiled: String) -> Self {
+        let reason = format!("not written, since the body was spoiled on the disk ({spoiled}): {refusal}");
+        let whole = 0..lines.len();
+        let mut apart = Self {
+            lines,
+            pieces: Vec::new(),
+            asked: 0,
+            bad: Vec::new(),
+            spoiled: Some(spoiled),
+        };
+        apart.set_aside(whole, reason.into());
         apart
     }
 
@@ -115,17 +145,25 @@ impl Apart {
         }
     }
 
-    /// Whether lines of it were written.
-    pub fn is_written(&self) -> bool {
-        self.bad.len() < self.lines.len()
-    }
-
-    /// What is to be set aside; what is suspected from now on.
-    pub fn finish(self, suspects: &mut Suspects) -> Vec<BadLine> {
-        for bad in &self.bad {
-            suspects.note(&bad.line);
+    /// What became of it, once every line is judged: the body had so many samples. What is suspected from now on.
+    pub fn finish(self, samples_of_body: u64, suspects: &mut Suspects) -> Judged {
+        let in_bad: u64 = self.bad.iter().map(|bad| samples(&bad.line)).sum();
+        if self.spoiled.is_none() {
+            for bad in &self.bad {
+                suspects.note(&bad.line);
+            }
         }
-        self.bad
+        let unreadable = match self.spoiled {
+            Some(_) => samples_of_body.saturating_sub(in_bad),
+            None => 0,
+        };
+        Judged {
+            is_written: self.spoiled.is_none() && self.bad.len() < self.lines.len(),
+            refused: in_bad + unreadable,
+            unreadable,
+            bad: self.bad,
+            spoiled: self.spoiled,
+        }
     }
 
     fn divide(&mut self, piece: Range<usize>, refusal: Refusal) {
@@ -226,8 +264,12 @@ mod tests {
                     Err(refusal) => apart.refused(refusal),
                 }
             }
-            let aside = apart.finish(suspects);
-            (written, aside.into_iter().map(|bad| bad.line).collect())
+            let judged = apart.finish(lines as u64 * 2, suspects);
+            assert_eq!(
+                (judged.unreadable, judged.refused),
+                (0, judged.bad.len() as u64 * 2)
+            );
+            (written, judged.bad.into_iter().map(|bad| bad.line).collect())
         }
 
         fn answer(&mut self, text: &str) -> Result<(), Refusal> {
@@ -289,17 +331,23 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_unpacked_of_a_spoiled_body_is_taken_apart_all_the_same() {
+    fn nothing_is_written_of_a_spoiled_body_and_what_cannot_be_read_of_it_is_counted() {
         let text: String = (0..100).map(|number| line(number) + "\n").collect();
         let mut body = compressed(&text);
         body.truncate(body.len() / 2);
         let apart = Apart::of(&body, refusal("unexpected EOF", None), &Suspects::default());
-        assert!(apart.spoiled.is_some());
-        assert!(
-            apart
-                .next()
-                .is_some_and(|piece| piece.starts_with("pump,device=pump-0 "))
-        );
+        assert_eq!(apart.next(), None, "the server is asked about none");
+        let mut suspects = Suspects::default();
+        let judged = apart.finish(200, &mut suspects);
+        let kept = judged.bad.len();
+        assert!(0 < kept && kept < 100);
+        for (number, bad) in judged.bad.iter().enumerate() {
+            assert_eq!(bad.line, line(number), "whole, and in order");
+            assert!(bad.reason.contains("spoiled") && bad.reason.contains("unexpected EOF"));
+            assert!(!suspects.has(&bad.line), "its device is not to blame");
+        }
+        assert_eq!((judged.refused, judged.unreadable), (200, 200 - 2 * kept as u64));
+        assert!(judged.spoiled.is_some() && !judged.is_written);
     }
 
     #[test]

@@ -23,12 +23,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::gzip::compressed;
+use super::gzip::{compressed, spoiled};
 use super::outbox::{Newest, Outbox};
 use crate::store::{Body, OutboxReader, Pending, StoreError, is_spoiled};
 use ahead::Ahead;
 use answer::{Refusal, Written};
-use apart::{Apart, BadLine, Suspects, samples};
+use apart::{Apart, BadLine, Suspects};
 use aside::Aside;
 use lost::Lost;
 use patience::{Again, Patience};
@@ -181,6 +181,11 @@ impl Delivery {
         if let Some(apart) = ahead.apart.take() {
             return Ok(self.go_on_apart(apart, ahead).await);
         }
+        if let Some(body) = ahead.first_if_spoiled() {
+            let refusal = Refusal::uncounted("it was looked at after an answer of the server".to_owned());
+            ahead.apart = Some(Apart::of(&body.bytes, refusal, &self.suspects));
+            return Ok(Next::On);
+        }
         #[cfg(feature = "planted-faults")]
         self.move_early(ahead);
         let started = std::time::Instant::now();
@@ -194,6 +199,10 @@ impl Delivery {
 
     /// What a request's answer says is done.
     async fn answered(&mut self, written: Written, ahead: &mut Ahead) -> Next {
+        // A server that cannot unpack what it is sent says so in as many ways as there are servers.
+        if matches!(written, Written::Broken(..) | Written::Denied(_)) && has_spoiled(ahead).await {
+            return Next::On;
+        }
         let refusal = match written {
             Written::Done => {
                 let (number, samples) = ahead.taken();
@@ -231,7 +240,7 @@ impl Delivery {
     /// Notes why nothing was written, and says how long to wait.
     fn not_taken(&mut self, written: Written) -> Next {
         let again = match written {
-            Written::Later(reason, again) => {
+            Written::Later(reason, again) | Written::Broken(reason, again) => {
                 self.stand.failed(reason, false);
                 again
             }
@@ -255,4 +264,18 @@ impl Delivery {
             self.outbox.delivered(&self.destination, ahead.file, ahead.last());
         }
     }
+}
+
+/// Whether one of the bodies that were just sent is not what was packed: a bit may have turned on the disk. Each is looked at once.
+async fn has_spoiled(ahead: &mut Ahead) -> bool {
+    let bodies = ahead.unchecked();
+    let first = tokio::task::spawn_blocking(move || {
+        let found = bodies.iter().find(|body| spoiled(&body.bytes).is_some());
+        found.map(|body| body.number)
+    });
+    let Ok(Some(number)) = first.await else {
+        return false;
+    };
+    ahead.found_spoiled(number);
+    true
 }

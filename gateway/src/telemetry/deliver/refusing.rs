@@ -56,32 +56,39 @@ impl Delivery {
     /// Keeps refused lines beside their reason, so that nothing is lost silently and what follows is not held up.
     fn set_aside(&mut self, apart: Apart, ahead: &mut Ahead) {
         let destination = self.destination.to_string();
-        if let Some(spoiled) = &apart.spoiled {
+        let (number, samples) = ahead.taken_apart();
+        let judged = apart.finish(samples, &mut self.suspects);
+        counter!("facility_samples_refused_total", "destination" => destination.clone())
+            .increment(judged.refused);
+        let kept = match judged.bad.is_empty() {
+            true => Ok(0),
+            false => self.aside.keep(number, &judged.bad, Timestamp::now()),
+        };
+        let lost = match &kept {
+            Ok(gone) => {
+                counter!("facility_refused_lines_dropped_total", "destination" => destination.clone())
+                    .increment(*gone);
+                judged.unreadable
+            }
+            Err(_) => judged.refused,
+        };
+        counter!("facility_outbox_dropped_samples_total").increment(lost);
+        if let Some(spoiled) = &judged.spoiled {
             counter!("facility_outbox_spoiled_bodies_total", "destination" => destination.clone())
                 .increment(1);
             error!(
-                destination,
-                spoiled, "a body of the outbox could not be unpacked to its end; what could was delivered"
+                destination, body = number, spoiled, lost, lines = judged.bad.len(), file = %self.aside.path().display(),
+                "a body of the outbox was spoiled on the disk and is not written: look at its lines in the file, and at the disk"
             );
-        }
-        let is_written = apart.is_written();
-        let bad = apart.finish(&mut self.suspects);
-        let refused: u64 = bad.iter().map(|bad| samples(&bad.line)).sum();
-        let (number, all) = ahead.taken_apart();
-        if !bad.is_empty() {
-            counter!("facility_samples_refused_total", "destination" => destination.clone())
-                .increment(refused);
-            let kept = self.aside.keep(number, &bad, Timestamp::now());
-            match &kept {
-                Ok(gone) => counter!("facility_refused_lines_dropped_total", "destination" => destination)
-                    .increment(*gone),
-                Err(_) => counter!("facility_outbox_dropped_samples_total").increment(refused),
+        } else {
+            if !judged.bad.is_empty() {
+                self.tell_refused(&judged.bad, kept.err());
             }
-            self.tell_refused(&bad, kept.err());
+            self.lost.body(judged.is_written);
         }
-        self.lost.body(is_written);
-        if is_written {
-            self.delivered_samples.increment(all.saturating_sub(refused));
+        if judged.is_written {
+            self.delivered_samples
+                .increment(samples.saturating_sub(judged.refused));
             self.stand.succeeded();
         }
         self.outbox.delivered(&self.destination, ahead.file, number);

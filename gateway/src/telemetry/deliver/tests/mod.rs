@@ -2,6 +2,7 @@
 
 mod refusing;
 mod server;
+mod spoiled;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -41,6 +42,7 @@ struct Way {
     site: Arc<Site>,
     outbox: Outbox,
     newest: watch::Receiver<Newest>,
+    reader: Option<OutboxReader>,
     stand: Arc<Mutex<DeliveryStand>>,
     stop: CancellationToken,
 }
@@ -54,6 +56,14 @@ impl Drop for Way {
 impl Way {
     /// Starts both; bodies already wait when `waiting` batches are committed, one in each body, before the delivery begins.
     async fn start(settings: &InfluxDb, waiting: u32) -> Self {
+        let mut way = Self::prepare();
+        way.commit_each(1..=waiting).await;
+        way.deliver(settings);
+        way
+    }
+
+    /// The outbox alone.
+    fn prepare() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let site = Arc::new(one_fire_main());
         let stop = CancellationToken::new();
@@ -73,25 +83,29 @@ impl Way {
             stop: stop.clone(),
         })
         .unwrap();
-        let delivery = Delivery::new(DeliveryParts {
-            destination: "influxdb".into(),
-            influx: Influx::new(settings).unwrap(),
-            reader,
-            outbox: outbox.clone(),
-            newest: newest.clone(),
-            refused_folder: folder.path().join("refused"),
-        });
-        let mut way = Self {
+        Self {
             folder,
             site,
             outbox,
             newest,
-            stand: delivery.stand(),
-            stop: stop.clone(),
-        };
-        way.commit_each(1..=waiting).await;
-        tokio::spawn(delivery.run(stop));
-        way
+            reader: Some(reader),
+            stand: Arc::default(),
+            stop,
+        }
+    }
+
+    /// Begins the delivery.
+    fn deliver(&mut self, settings: &InfluxDb) {
+        let delivery = Delivery::new(DeliveryParts {
+            destination: "influxdb".into(),
+            influx: Influx::new(settings).unwrap(),
+            reader: self.reader.take().unwrap(),
+            outbox: self.outbox.clone(),
+            newest: self.newest.clone(),
+            refused_folder: self.folder.path().join("refused"),
+        });
+        self.stand = delivery.stand();
+        tokio::spawn(delivery.run(self.stop.clone()));
     }
 
     /// Commits batches of these seconds, each in a body of its own.
@@ -145,6 +159,13 @@ fn batch(second: u32) -> Batch {
             sample(1, Value::Bool(true)),
         ],
     }
+}
+
+/// The lines that were set aside.
+fn kept(way: &Way) -> Vec<String> {
+    let aside = way.aside();
+    let lines = aside.lines().filter(|line| !line.starts_with('#'));
+    lines.map(str::to_owned).collect()
 }
 
 /// 2.x.

@@ -21,12 +21,6 @@ fn second(line: &str) -> u32 {
         .unwrap()
 }
 
-fn kept(way: &Way) -> Vec<String> {
-    let aside = way.aside();
-    let lines = aside.lines().filter(|line| !line.starts_with('#'));
-    lines.map(str::to_owned).collect()
-}
-
 #[tokio::test]
 async fn a_server_that_refuses_everything_gets_eight_bodies_and_the_others_wait_until_something_passes() {
     let server = Server::start(always(REFUSED)).await;

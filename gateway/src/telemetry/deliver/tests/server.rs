@@ -19,6 +19,9 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::server::TlsStream;
 
+/// What 2.x answers when it cannot unpack a request.
+const CANNOT_READ: &str = include_str!("../answers/500-unreadable.http");
+
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
@@ -44,6 +47,8 @@ pub(super) struct Server {
 
 struct Told {
     answering: Answering,
+    /// The answer to a request that cannot be unpacked.
+    cannot_read: &'static str,
     seen: Vec<Seen>,
 }
 
@@ -68,6 +73,7 @@ impl Server {
     {
         let told = Arc::new(Mutex::new(Told {
             answering,
+            cannot_read: CANNOT_READ,
             seen: Vec::new(),
         }));
         let router = Router::new()
@@ -80,6 +86,11 @@ impl Server {
 
     pub(super) fn answer_with(&self, answering: Answering) {
         self.told.lock().unwrap().answering = answering;
+    }
+
+    /// How it answers what it cannot unpack.
+    pub(super) fn answer_what_it_cannot_read_with(&self, answer: &'static str) {
+        self.told.lock().unwrap().cannot_read = answer;
     }
 
     pub(super) fn seen(&self) -> Vec<Seen> {
@@ -101,7 +112,10 @@ async fn answer(
 ) -> Response<String> {
     assert_eq!(headers["content-encoding"], "gzip");
     let mut text = String::new();
-    GzDecoder::new(body.as_ref()).read_to_string(&mut text).unwrap();
+    let cannot_read = GzDecoder::new(body.as_ref()).read_to_string(&mut text).is_err();
+    if cannot_read {
+        text.clear();
+    }
     let mut seen = Seen {
         at: Instant::now(),
         uri: uri.to_string(),
@@ -113,7 +127,10 @@ async fn answer(
         status: 0,
     };
     let mut told = told.lock().unwrap();
-    let response = response(&(told.answering)(&seen));
+    let response = match cannot_read {
+        true => response(told.cannot_read),
+        false => response(&(told.answering)(&seen)),
+    };
     seen.status = response.status().as_u16();
     told.seen.push(seen);
     response
