@@ -9,7 +9,6 @@ use super::chain::Chain;
 use super::column::Deflater;
 use super::group::entries;
 use super::minutes::Minutes;
-use super::recent::sort_newest_last;
 use super::varint::{Bytes, put_signed, put_unsigned};
 use super::{SLOT_NANOSECONDS, column};
 
@@ -140,17 +139,23 @@ impl Columns<'_> {
         Ok(())
     }
 
-    /// Brings late times to their place, of the same time twice the later one.
+    /// Brings late times to their place; where a time is there several times, the last that was said of each series stays.
     fn settle(&mut self) {
         if self.times.is_sorted_by(|one, next| one < next) {
             return;
         }
         let mut order: Vec<(i64, usize)> = self.times.iter().copied().zip(0..).collect();
-        sort_newest_last(&mut order);
-        self.times = order.iter().map(|(at, _)| *at).collect();
+        order.sort();
+        let moments = || order.chunk_by(|(one, _), (next, _)| one == next);
+        self.times = moments()
+            .flat_map(|moment| moment.first())
+            .map(|(at, _)| *at)
+            .collect();
         for column in self.cells.chunks_exact_mut(self.count.max(1)) {
-            let take = |(_, position): &(i64, usize)| column.get_mut(*position).and_then(Option::take);
-            let settled: Vec<_> = order.iter().map(take).collect();
+            let mut take = |position: usize| column.get_mut(position).and_then(Option::take);
+            let mut last =
+                |moment: &[(i64, usize)]| moment.iter().rev().find_map(|(_, position)| take(*position));
+            let settled: Vec<_> = moments().map(&mut last).collect();
             for (cell, reading) in column.iter_mut().zip(settled) {
                 *cell = reading;
             }

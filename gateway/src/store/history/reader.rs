@@ -148,17 +148,19 @@ impl HistoryReader {
             let recent_slots: BTreeSet<i64> = recent::slots(connection)?.into_iter().collect();
             let (first, last) = slots_of(from, to);
             for slot in slots_between(connection, first, last, &recent_slots)? {
-                let mut recent = HashMap::new();
+                let mut newest = HashMap::new();
                 if recent_slots.contains(&slot) {
                     let is_wanted = |device: i64, series: u32| {
                         ids.get(&device)
                             .is_some_and(|known| known.series.contains_key(&series))
                     };
-                    recent = recent::of_devices(connection, slot, is_wanted, ids.keys().copied())?;
+                    newest = recent::of_devices(connection, slot, is_wanted, ids.keys().copied())?;
                 }
                 for known in &known {
                     let mut said = packed_of_device(connection, slot, known)?;
-                    said.extend(recent.remove(&known.id).unwrap_or_default());
+                    for (at, readings) in newest.remove(&known.id).unwrap_or_default() {
+                        recent::join(&mut said, at, readings);
+                    }
                     for (at, readings) in said.range(from.min(to)..to) {
                         let place = |(series, reading): &(u32, Reading)| {
                             Some((*known.series.get(series)?, reading.clone()))

@@ -68,8 +68,17 @@ pub(super) fn each(
     Ok(())
 }
 
-/// What a device's chain said: by time, its series with their readings. The same time again replaces.
+/// What a device's chain said: by time, its series with their readings.
 pub(super) type Said = BTreeMap<i64, Vec<(u32, Reading)>>;
+
+/// Adds what was said of a time: of the same time twice, the last that was said of each series stays.
+pub(super) fn join(said: &mut Said, at: i64, readings: Vec<(u32, Reading)>) {
+    let of_time = said.entry(at).or_default();
+    if !of_time.is_empty() {
+        of_time.retain(|(series, _)| readings.iter().all(|(newer, _)| newer != series));
+    }
+    of_time.extend(readings);
+}
 
 /// What the rows of a slot say of some devices: of each the series for which `wanted` says yes.
 pub(super) fn of_devices(
@@ -93,7 +102,7 @@ pub(super) fn of_devices(
             }
         });
         if !readings.is_empty() {
-            said.insert(entry.at, readings);
+            join(said, entry.at, readings);
         }
     })?;
     Ok(chains

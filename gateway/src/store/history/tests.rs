@@ -1,5 +1,7 @@
 //! What history keeps, and what readers see of it.
 
+mod packing;
+
 use super::*;
 use crate::test_site::one_fire_main;
 use model::{DeviceIndex, Missing, PointId, Reading, Sample, Value};
