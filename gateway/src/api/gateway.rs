@@ -24,11 +24,6 @@ pub fn view(shared: &Shared, now: Timestamp) -> Value {
     let timezone = &shared.site.timezone;
     let (points, devices) = counts(shared);
     let state = |state: DeviceState| devices.get(&state).copied().unwrap_or(0);
-    let history = shared
-        .history
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .oldest();
     let (unsent, head) = {
         let records = shared.records.lock().unwrap_or_else(PoisonError::into_inner);
         (records.unsent(), records.journal_head())
@@ -49,7 +44,7 @@ pub fn view(shared: &Shared, now: Timestamp) -> Value {
         },
         "telemetry": {
             "destinations": destinations(shared),
-            "history": { "oldest_at": history.ok().flatten().map(|at| rfc3339(at, timezone)) },
+            "history": { "oldest_at": shared.history.oldest().map(|at| rfc3339(at, timezone)) },
         },
         "mqtt": publishing(shared),
         "notices": match unsent {

@@ -1,6 +1,6 @@
 //! A point's trend from local history.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State as Extract};
@@ -51,7 +51,7 @@ pub struct TrendView {
 pub struct TrendItem {
     /// When it was read, or when the interval begins.
     at: String,
-    /// The value, or the mean of the good numbers; null where nothing was good.
+    /// The value, or the mean of the good numbers; null where nothing was good, or no number can hold their sum.
     #[schema(value_type = Option<f64>)]
     value: JsonValue,
     /// The lowest good number.
@@ -98,8 +98,7 @@ pub async fn show(
             limit,
             buckets: Vec::new(),
         };
-        let history = history.lock().unwrap_or_else(PoisonError::into_inner);
-        history.each(&device_id, &wanted, trend, |piece| buckets.take(piece))?;
+        history.look(|history| history.each(&device_id, &wanted, trend, |piece| buckets.take(piece)))?;
         Ok::<_, crate::store::StoreError>(buckets.buckets)
     });
     let buckets = buckets
@@ -165,7 +164,7 @@ impl Buckets {
 fn interval(at: Timestamp, every: SignedDuration) -> Timestamp {
     let every = i64::try_from(every.as_nanos()).unwrap_or(i64::MAX).max(1);
     let nanoseconds = i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX);
-    Timestamp::from_nanosecond(i128::from(nanoseconds.div_euclid(every) * every)).unwrap_or(at)
+    Timestamp::from_nanosecond(i128::from(nanoseconds.div_euclid(every)) * i128::from(every)).unwrap_or(at)
 }
 
 impl Bucket {

@@ -46,8 +46,8 @@ use crate::attachments::Attachments;
 use crate::desk::{Changed, DeskHandle};
 use crate::live::Live;
 use crate::publish::PublishStand;
-use crate::store::{HistoryReader, RecordsReader};
-use crate::telemetry::DeliveryStand;
+use crate::store::RecordsReader;
+use crate::telemetry::{DeliveryStand, ShownHistory};
 use crate::tickets::WorkCalendar;
 
 pub use events::Hub;
@@ -74,7 +74,7 @@ pub struct Shared {
     /// The files that people attached.
     pub attachments: Attachments,
     /// Local history.
-    pub history: Arc<Mutex<HistoryReader>>,
+    pub history: Arc<ShownHistory>,
     /// How each delivery goes.
     pub deliveries: Vec<Destination>,
     /// How publishing goes, if anything is published.

@@ -6,7 +6,7 @@ use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
@@ -143,10 +143,10 @@ impl Daemon {
             notices: Arc::clone(&notices),
         };
         let mut keeper = Keeper::new(at_the_desk, started_at)?;
-        keeper.recall(
-            &history.reader.lock().unwrap_or_else(PoisonError::into_inner),
-            started_at,
-        );
+        let recalled = history.shown.look(|reader| keeper.recall(reader, started_at));
+        if let Err(error) = recalled {
+            warn!(%error, "rules over minutes are unknown until their windows are full again: the history cannot be read");
+        }
         threads.push(start_keeper(keeper, desk.clone(), heard).map_err(DaemonError::Thread)?);
 
         // What goes out to people and brokers, and what the gateway sees of itself.
@@ -192,7 +192,7 @@ impl Daemon {
             board: seen.board,
             desk: desk.clone(),
             records: Arc::new(Mutex::new(api_records)),
-            history: history.reader,
+            history: history.shown,
             deliveries,
             publishing,
             attachments: crate::attachments::Attachments::of(data),

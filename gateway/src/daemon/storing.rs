@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::DaemonError;
 use crate::api::Destination;
-use crate::store::{HistoryReader, OutboxWriter};
+use crate::store::{HistoryReader, OutboxWriter, is_spoiled};
 use crate::telemetry::{
-    self, Bounds, Delivery, DeliveryParts, Influx, Keep, Outbox, OutboxParts, Recorder, Room, Trouble,
+    self, Bounds, Delivery, DeliveryParts, Influx, Keep, Outbox, OutboxParts, Recorder, Room, ShownHistory,
+    Trouble,
 };
 
 /// The outbox keeps at most 4 GiB, about a week of a campus, and for thirty days.
@@ -43,7 +44,7 @@ pub(super) struct Storing {
 /// Local history: the way to its thread, and what is read from.
 pub(super) struct History {
     pub(super) recorder: Recorder,
-    pub(super) reader: Arc<Mutex<HistoryReader>>,
+    pub(super) shown: Arc<ShownHistory>,
 }
 
 /// Opens both and starts their threads, and a delivery for each database.
@@ -72,17 +73,17 @@ pub(super) fn open(
         counts_taken,
     )?;
     threads.push(started.thread);
-    let recorded_until = started
-        .reader
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .newest()?;
+    let recorded_until = match started.shown.look(HistoryReader::newest) {
+        // It is begun anew: telemetry never keeps a gateway from starting.
+        Err(error) if is_spoiled(&error) => None,
+        newest => newest?,
+    };
     Ok(Storing {
         outbox,
         deliveries,
         history: History {
             recorder: started.recorder,
-            reader: started.reader,
+            shown: started.shown,
         },
         recorded_until,
         troubles: vec![outbox_trouble, history_trouble],

@@ -195,6 +195,18 @@ pub fn is_spoiled(error: &StoreError) -> bool {
     matches!(error, StoreError::Sqlite { source, .. } if spoiled.contains(&source.sqlite_error_code()))
 }
 
+/// Whether something was refused for what it is, and not for the disk or for another process: trying again will not help.
+pub(super) fn is_refused(error: &StoreError) -> bool {
+    let refused = [
+        ErrorCode::ConstraintViolation,
+        ErrorCode::TypeMismatch,
+        ErrorCode::TooBig,
+        ErrorCode::Unknown,
+    ];
+    // No code: a row that is not what it should be.
+    matches!(error, StoreError::Sqlite { source, .. } if source.sqlite_error_code().is_none_or(|code| refused.contains(&code)))
+}
+
 /// Moves a spoiled file and what belongs to it out of the way; returns where it is now.
 ///
 /// # Errors

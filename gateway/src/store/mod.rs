@@ -3,6 +3,7 @@
 //! `records.db` has what people did (alarms, tickets, notices; full durability), `outbox.db` what is still to be delivered,
 //! `history.db` what was read. Telemetry can neither lock nor spoil what people did.
 
+mod copies;
 mod database;
 mod history;
 mod journal;
@@ -15,10 +16,12 @@ mod outbox;
 mod publications;
 mod records;
 mod sight;
+#[cfg(test)]
+pub mod spoil;
 
 pub use database::{StoreError, is_spoiled};
 pub use history::{
-    Again, Bound, Grain, HistoryReader, HistoryWriter, Piece, Recorded, Summary, Trend, Wanted,
+    Again, Bound, Grain, HistoryReader, HistoryWriter, Piece, Pruned, Recorded, Summary, Trend, Wanted,
 };
 pub use journal::{KeptFile, Verified, VerifyError};
 pub use log::DeviceEntry;

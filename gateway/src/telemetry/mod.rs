@@ -11,6 +11,7 @@ mod outbox;
 mod queue;
 mod recorder;
 mod room;
+mod shown;
 mod trouble;
 
 pub use counters::DeviceCounters;
@@ -20,4 +21,5 @@ pub use outbox::{Bounds, Newest, Outbox, OutboxParts, report};
 pub use queue::{NotTaken, Taken};
 pub use recorder::{Keep, Recorder, StartError, Started};
 pub use room::Room;
+pub use shown::ShownHistory;
 pub use trouble::Trouble;

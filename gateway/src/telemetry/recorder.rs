@@ -1,19 +1,19 @@
 //! The history's thread: writes every batch to local history, and bounds how much of it is kept.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use drivers::Receipt;
 use jiff::{SignedDuration, Timestamp};
-use metrics::{Histogram, counter, histogram};
+use metrics::{Gauge, Histogram, counter, gauge, histogram};
 use model::{DeviceIndex, Site};
 use tracing::{error, info, warn};
 
 use super::queue::{NotTaken, QueueReceiver, QueueSender, Taken, queue};
-use super::{DeviceCounters, Room, Trouble};
+use super::{DeviceCounters, Room, ShownHistory, Trouble};
 use crate::settled_clock::{SettledClock, before};
-use crate::store::{Bound, HistoryReader, HistoryWriter, StoreError, is_spoiled};
+use crate::store::{Bound, HistoryWriter, Pruned, StoreError, is_spoiled};
 
 /// How long a group may collect before it is committed, where what is counted as taken is only here …
 const GROUP_TIME_COUNTED: Duration = Duration::from_millis(250);
@@ -60,35 +60,22 @@ impl Recorder {
     ) -> Result<Started, StartError> {
         let (writer, aside) = HistoryWriter::open(data, &site, counts_taken, Timestamp::now())?;
         if let Some(aside) = aside {
-            counter!("facility_history_spoiled_total").increment(1);
-            error!(aside = %aside.display(), "history was spoiled: it was moved aside and begun anew");
+            report(&aside);
         }
-        let reader = Arc::new(Mutex::new(writer.reader()?));
-        let shown = Arc::clone(&reader);
+        let shown = Arc::new(ShownHistory::new(writer.reader()?));
+        let seen = Arc::clone(&shown);
         let (queue, batches) = queue(QUEUE_BATCHES);
         let room = Room::new(data);
         let taken = counts_taken.then(|| DeviceCounters::taken(&site));
         let thread = std::thread::Builder::new()
             .name("history".into())
             .spawn(move || {
-                let commit_seconds = histogram!("facility_history_commit_seconds");
-                RecorderThread {
-                    writer,
-                    shown,
-                    site,
-                    keep,
-                    taken,
-                    room,
-                    trouble,
-                    commit_seconds,
-                    clock: SettledClock::new(Instant::now(), Timestamp::now()),
-                }
-                .run(&batches);
+                RecorderThread::new(writer, seen, site, keep, taken, room, trouble).run(&batches);
             })
             .map_err(StartError::Thread)?;
         Ok(Started {
             recorder: Self { queue },
-            reader,
+            shown,
             thread,
         })
     }
@@ -107,7 +94,7 @@ pub struct Started {
     /// The way to its thread.
     pub recorder: Recorder,
     /// What is read from.
-    pub reader: Arc<Mutex<HistoryReader>>,
+    pub shown: Arc<ShownHistory>,
     /// The thread.
     pub thread: std::thread::JoinHandle<()>,
 }
@@ -126,13 +113,17 @@ pub enum StartError {
 struct RecorderThread {
     writer: HistoryWriter,
     /// What others read from: it must follow a history that is begun anew.
-    shown: Arc<Mutex<HistoryReader>>,
+    shown: Arc<ShownHistory>,
     site: Arc<Site>,
     keep: Keep,
     taken: Option<DeviceCounters>,
     room: Room,
     trouble: Trouble,
     commit_seconds: Histogram,
+    unpacked_slots: Gauge,
+    /// What is not done is told once, until it is done again.
+    is_pack_refused: bool,
+    is_new_refused: bool,
     clock: SettledClock,
 }
 
@@ -145,6 +136,34 @@ struct Group {
 }
 
 impl RecorderThread {
+    fn new(
+        writer: HistoryWriter,
+        shown: Arc<ShownHistory>,
+        site: Arc<Site>,
+        keep: Keep,
+        taken: Option<DeviceCounters>,
+        room: Room,
+        trouble: Trouble,
+    ) -> Self {
+        let thread = Self {
+            writer,
+            shown,
+            site,
+            keep,
+            taken,
+            room,
+            trouble,
+            commit_seconds: histogram!("facility_history_commit_seconds"),
+            unpacked_slots: gauge!("facility_history_unpacked_slots"),
+            is_pack_refused: false,
+            is_new_refused: false,
+            clock: SettledClock::new(Instant::now(), Timestamp::now()),
+        };
+        thread.show_oldest();
+        thread.remove_old_copies();
+        thread
+    }
+
     fn run(mut self, batches: &QueueReceiver<Vec<Taken>>) {
         let mut prune_at = Instant::now();
         let group_time = if self.taken.is_some() {
@@ -170,6 +189,8 @@ impl RecorderThread {
             self.pack();
             if Instant::now() >= prune_at {
                 self.prune();
+                self.sum_up_days();
+                self.show_oldest();
                 prune_at = Instant::now() + PRUNE_EVERY;
             }
         }
@@ -203,6 +224,9 @@ impl RecorderThread {
             self.trouble.clear();
         }
         self.commit_seconds.record(started.elapsed());
+        if self.shown.oldest().is_none() {
+            self.show_oldest();
+        }
         for (device, good, receipt) in group.counted {
             if let Some(taken) = &self.taken {
                 taken.count(device, good);
@@ -214,7 +238,7 @@ impl RecorderThread {
     }
 
     fn store(&mut self) -> Result<(), String> {
-        if let Some(too_little) = self.room.too_little(|| self.writer.free_bytes()) {
+        if let Some(too_little) = self.too_little() {
             self.writer.give_up();
             return Err(too_little);
         }
@@ -226,27 +250,74 @@ impl RecorderThread {
         })
     }
 
+    /// Why nothing can be written now. On a disk that is nearly full the copies of spoiled histories go first.
+    fn too_little(&self) -> Option<String> {
+        self.room.too_little(|| 0)?;
+        for file in self.writer.remove_copies() {
+            counter!("facility_history_copies_removed_total").increment(1);
+            warn!(file = %file.display(), "the disk is nearly full: the copy of a spoiled history is removed");
+        }
+        self.room.too_little(|| self.writer.free_bytes())
+    }
+
+    fn remove_old_copies(&self) {
+        for file in self.writer.remove_old_copies() {
+            counter!("facility_history_copies_removed_total").increment(1);
+            info!(file = %file.display(), "a history that was spoiled long ago is removed: the newest two are kept");
+        }
+    }
+
     /// A spoiled history is moved aside and begun anew.
     fn begin_anew(&mut self) {
         match self.writer.begin_anew(&self.site, Timestamp::now()) {
             Ok(aside) => {
-                counter!("facility_history_spoiled_total").increment(1);
-                error!(aside = %aside.display(), "history was spoiled: it was moved aside and begun anew");
+                self.is_new_refused = false;
+                if let Some(aside) = aside {
+                    report(&aside);
+                }
                 match self.writer.reader() {
-                    Ok(reader) => *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = reader,
+                    Ok(reader) => self.shown.show(reader),
                     Err(error) => warn!(%error, "trends show the old history until the gateway is restarted"),
                 }
+                self.show_oldest();
+                self.remove_old_copies();
             }
-            Err(error) => error!(%error, "the spoiled history could not be begun anew"),
+            Err(error) => {
+                if !self.is_new_refused {
+                    error!(%error, "the spoiled history could not be begun anew; it is tried again each second");
+                }
+                self.is_new_refused = true;
+            }
         }
     }
 
+    fn show_oldest(&self) {
+        // Where it cannot be read, whatever writes finds that, too.
+        self.shown.set_oldest(self.writer.oldest().ok().flatten());
+    }
+
     fn pack(&mut self) {
+        // Somebody who looked has found what the writer has not met yet.
+        if self.shown.is_spoiled() {
+            return self.begin_anew();
+        }
         let before = Timestamp::now()
             .saturating_sub(PACK_AFTER)
             .unwrap_or(Timestamp::MIN);
-        if let Err(error) = self.writer.pack(before) {
-            warn!(%error, "history could not be packed; it takes more room until it is");
+        match self.writer.pack(before) {
+            Ok(_) => self.is_pack_refused = false,
+            Err(error) if is_spoiled(&error) => return self.begin_anew(),
+            Err(error) => {
+                if !self.is_pack_refused {
+                    warn!(%error, "history could not be packed; it takes more room until it is");
+                }
+                self.is_pack_refused = true;
+            }
+        }
+        self.unpacked_slots.set(self.writer.unpacked_slots(before) as f64);
+        if let Some(slot) = self.writer.stepped_over() {
+            counter!("facility_history_slots_stepped_over_total").increment(1);
+            warn!(%slot, "ten minutes of history could not be packed three times: they stay as they came, without their hour, until the gateway is restarted");
         }
         let left_out = self.writer.left_out();
         if left_out > 0 {
@@ -258,6 +329,20 @@ impl RecorderThread {
         }
     }
 
+    /// Sums up days that are over, some series a minute.
+    fn sum_up_days(&mut self) {
+        let before = Timestamp::now()
+            .saturating_sub(PACK_AFTER)
+            .unwrap_or(Timestamp::MIN);
+        match self.writer.sum_up_days(before) {
+            Err(error) if is_spoiled(&error) => self.begin_anew(),
+            Err(error) => {
+                warn!(%error, "days of history could not be summed up; trends over years take longer until they are")
+            }
+            Ok(()) => {}
+        }
+    }
+
     fn prune(&mut self) {
         let settled = self.clock.look(Instant::now(), Timestamp::now());
         let before = |age| settled.map_or(Timestamp::MIN, |now| before(now, age));
@@ -266,8 +351,22 @@ impl RecorderThread {
             hours_before: before(self.keep.hours),
             bytes: self.keep.bytes,
         };
-        if let Err(error) = self.writer.prune(bound) {
-            warn!(%error, "old history could not be removed");
+        match self.writer.prune(bound) {
+            Ok(Pruned { hours: 0, .. }) => {}
+            Ok(Pruned { hours, hour_rows }) => warn!(
+                hours,
+                hour_rows, "history is at its bound: its oldest hours were removed before their time"
+            ),
+            Err(error) if is_spoiled(&error) => self.begin_anew(),
+            Err(error) => warn!(%error, "old history could not be removed"),
         }
     }
 }
+
+fn report(aside: &Path) {
+    counter!("facility_history_spoiled_total").increment(1);
+    error!(aside = %aside.display(), "history was spoiled: it was moved aside and begun anew");
+}
+
+#[cfg(test)]
+mod tests;

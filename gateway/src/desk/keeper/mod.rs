@@ -17,7 +17,7 @@ use metrics::{Histogram, histogram};
 use model::{DeviceIndex, Site};
 use rules::{Judge, Judgement, RuleIndex, Rules};
 use tokio::sync::{Notify, broadcast};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::commanded::Commands;
 use super::draft::{Change, Subject, Watch};
@@ -148,10 +148,8 @@ impl Keeper {
     }
 
     /// Fills the windows of rules from what was recorded before the start.
-    pub fn recall(&mut self, history: &HistoryReader, now: Timestamp) {
-        if let Err(error) = recall(&mut self.judge, &self.desk.site, history, now) {
-            warn!(%error, "rules over minutes are unknown until their windows are full again: the history cannot be read");
-        }
+    pub fn recall(&mut self, history: &HistoryReader, now: Timestamp) -> Result<(), StoreError> {
+        recall(&mut self.judge, &self.desk.site, history, now)
     }
 
     /// Hears until it is told to stop, or nobody is left to tell it anything.

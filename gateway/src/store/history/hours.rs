@@ -1,9 +1,9 @@
 //! What each hour says of a series, kept when the readings themselves are long gone.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::SLOT_NANOSECONDS;
 use super::summary::Summary;
+use super::{SLOT_NANOSECONDS, days};
 
 /// Slots of an hour.
 pub(super) const SLOTS: i64 = 6;
@@ -14,61 +14,120 @@ pub(super) const HOUR_NANOSECONDS: i64 = SLOTS * SLOT_NANOSECONDS;
 /// not replaced by what comes late.
 pub(super) fn sum_up(transaction: &Transaction<'_>, slot: i64) -> rusqlite::Result<()> {
     let hour = slot.div_euclid(SLOTS);
+    // Sums that no number can hold add up to none at all, which SQLite would not put here.
     transaction
         .prepare_cached(
             "INSERT INTO hours (hour, series, count, sum, low, high, quality)
-             SELECT ?1, series, sum(count), sum(sum), min(low), max(high), min(quality)
+             SELECT ?1, series, sum(count), ifnull(sum(sum), 9e999), min(low), max(high), min(quality)
              FROM blocks WHERE slot >= ?2 AND slot < ?3 GROUP BY series
              ON CONFLICT (hour, series) DO UPDATE SET count = excluded.count, sum = excluded.sum,
              low = excluded.low, high = excluded.high, quality = excluded.quality
              WHERE excluded.count >= hours.count",
         )?
         .execute(params![hour, hour * SLOTS, (hour + 1) * SLOTS])?;
-    Ok(())
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO hour_rows (hour, count) SELECT ?1, count(*) FROM hours WHERE hour = ?1",
+        )?
+        .execute(params![hour])?;
+    days::unsettle(transaction, hour)
 }
 
-/// Tells what a series' hours say, from one and before another; whether all of it was wanted.
+/// One hour of a series: by itself SQLite would read an index of all series' hours whole.
+pub(super) const ONE: &str =
+    "SELECT count, sum, low, high, quality FROM hours WHERE hour = ?1 AND series = ?2";
+
+/// A stretch of hours that is told together: its first, how many, and what it says.
+pub(super) type Told = (i64, i64, Summary);
+
+/// Tells what a series' hours say, from one and before another, and whole days together where `takes_day` says so of their first hour;
+/// whether all of it was wanted.
 pub(super) fn each(
     connection: &Connection,
     series: u32,
     from: i64,
     to: i64,
-    mut tell: impl FnMut(i64, Summary) -> bool,
+    takes_day: impl Fn(i64) -> bool,
+    mut tell: impl FnMut(Told) -> bool,
 ) -> rusqlite::Result<bool> {
-    // By itself the index would be read whole: it has the hours of all series.
-    let mut statement = connection
-        .prepare_cached("SELECT count, sum, low, high, quality FROM hours WHERE hour = ?1 AND series = ?2")?;
-    for hour in from.max(oldest(connection)?.unwrap_or(to))..to {
-        let mut rows = statement.query(params![hour, series])?;
-        if let Some(row) = rows.next()?
-            && !tell(hour, Summary::of_row(row, 0)?)
+    let mut one = connection.prepare_cached(ONE)?;
+    let mut told_until = i64::MIN;
+    // Only hours that there are: a stretch may reach to the end of time.
+    each_hour(connection, from, to, |hour| {
+        if hour < told_until {
+            return Ok(true);
+        }
+        let day = hour.div_euclid(days::HOURS);
+        let begins = day * days::HOURS;
+        if from <= begins
+            && begins + days::HOURS <= to
+            && takes_day(begins)
+            && let Some(said) = days::said(connection, day, series)?
         {
+            told_until = begins + days::HOURS;
+            return Ok(said.is_none_or(|summary| tell((begins, days::HOURS, summary))));
+        }
+        let summary = one
+            .query_row(params![hour, series], |row| Summary::of_row(row, 0))
+            .optional()?;
+        Ok(summary.is_none_or(|summary| tell((hour, 1, summary))))
+    })
+}
+
+/// Takes each hour that there is from one and before another, oldest first, until no more is wanted; whether all were.
+pub(super) fn each_hour(
+    connection: &Connection,
+    from: i64,
+    to: i64,
+    mut take: impl FnMut(i64) -> rusqlite::Result<bool>,
+) -> rusqlite::Result<bool> {
+    let mut there = connection
+        .prepare_cached("SELECT hour FROM hour_rows WHERE hour >= ?1 AND hour < ?2 ORDER BY hour")?;
+    let mut rows = there.query(params![from, to])?;
+    while let Some(row) = rows.next()? {
+        if !take(row.get(0)?)? {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// The oldest hour that is kept.
-pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
-    connection.query_row("SELECT min(hour) FROM hours", [], |row| row.get(0))
+/// How many rows all hours have.
+pub(super) fn rows(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT ifnull(sum(count), 0) FROM hour_rows", [], |row| {
+        row.get(0)
+    })
 }
 
-/// Removes hours before one, and the oldest while there are more rows than `most`.
-pub(super) fn prune(transaction: &Transaction<'_>, before: i64, most: i64) -> rusqlite::Result<()> {
-    transaction.execute("DELETE FROM hours WHERE hour < ?1", params![before])?;
-    let newest: Option<i64> = transaction.query_row("SELECT max(hour) FROM hours", [], |row| row.get(0))?;
-    while let (Some(oldest), Some(newest)) = (oldest(transaction)?, newest) {
-        // Counting them all would read them all; a site has about as many series every hour.
-        let of_newest: i64 = transaction.query_row(
-            "SELECT count(*) FROM hours WHERE hour = ?1",
-            params![newest],
-            |row| row.get(0),
-        )?;
-        if oldest >= newest || (newest - oldest + 1).saturating_mul(of_newest) <= most {
-            break;
-        }
-        transaction.execute("DELETE FROM hours WHERE hour = ?1", params![oldest])?;
+/// An hour that was removed.
+pub(super) struct Removed {
+    pub(super) hour: i64,
+    pub(super) rows: i64,
+}
+
+/// Removes the oldest hour if `is_unwanted` says so, which is told whether it is the only one
+pub(super) fn remove_oldest(
+    transaction: &Transaction<'_>,
+    is_unwanted: impl Fn(i64, bool) -> bool,
+) -> rusqlite::Result<Option<Removed>> {
+    let mut oldest = transaction.prepare_cached("SELECT hour, count FROM hour_rows ORDER BY hour LIMIT 2")?;
+    let oldest: Vec<(i64, i64)> = oldest
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let [(hour, rows), rest @ ..] = oldest.as_slice() else {
+        return Ok(None);
+    };
+    if !is_unwanted(*hour, rest.is_empty()) {
+        return Ok(None);
     }
-    Ok(())
+    transaction.execute("DELETE FROM hours WHERE hour = ?1", params![hour])?;
+    transaction.execute("DELETE FROM hour_rows WHERE hour = ?1", params![hour])?;
+    let day = hour.div_euclid(days::HOURS);
+    if rest.iter().all(|(next, _)| next.div_euclid(days::HOURS) != day) {
+        days::remove(transaction, day)?;
+    }
+    Ok(Some(Removed {
+        hour: *hour,
+        rows: *rows,
+    }))
 }

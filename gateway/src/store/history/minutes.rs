@@ -4,7 +4,7 @@ use model::{Reading, Value};
 
 use super::column;
 use super::number::{MOST_DECIMALS, nearest};
-use super::summary::Summary;
+use super::summary::{Summary, held};
 use super::varint::{Bytes, put_signed, put_unsigned};
 
 /// A minute's length.
@@ -96,7 +96,7 @@ impl Minutes {
             };
             *minute = Some(Summary {
                 count,
-                sum: sum.unwrap_or(0.0),
+                sum: held(sum.unwrap_or(0.0)),
                 low,
                 high,
                 quality: (code & 3) as u8,

@@ -2,11 +2,13 @@
 //!
 //! The newest minutes are kept as each commit left them; what is older is packed by slots of ten minutes, a column a point; and hours
 //! are summed up for years. `chain` is what a device says anew, `group` and `recent` are the rows of commits, `pack`, `device_slot` and
-//! `column` what they become, `summary`, `minutes` and `hours` what stretches say without being unpacked, `trend` one point's
-//! history.
+//! `column` what they become, one slot after another as `turns` says; `summary`, `minutes`, `hours` and `days` what stretches say without
+//! being unpacked, `trend` one point's history; `bound` removes what is too old or too much.
 
+mod bound;
 mod chain;
 mod column;
+mod days;
 mod device_slot;
 mod group;
 mod hours;
@@ -19,9 +21,10 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod trend;
+mod turns;
 mod varint;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -29,13 +32,16 @@ use model::{Batch, Dense, DeviceIndex, Site};
 use rusqlite::params;
 
 use self::chain::ChainWriter;
+use self::days::Due;
 use self::group::{Entry, Group};
-use self::hours::HOUR_NANOSECONDS;
 use self::pack::Packing;
 use self::reader::oldest_slot;
+use self::turns::Turns;
 use super::StoreError;
-use super::database::{Database, Durability, is_spoiled, move_aside, nanoseconds};
+use super::copies::{self, KEPT_FILES, SPOILED};
+use super::database::{Database, Durability, is_spoiled, move_aside, nanoseconds, timestamp};
 
+pub use bound::{Bound, Pruned};
 pub use reader::{Again, Grain, HistoryReader, Piece, Recorded, Trend, Wanted};
 pub use summary::Summary;
 
@@ -43,26 +49,13 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/history_1.sql"),
     include_str!("../migrations/history_2.sql"),
     include_str!("../migrations/history_3.sql"),
+    include_str!("../migrations/history_4.sql"),
 ];
 
-/// A slot's length: so long a stretch is packed together.
 /// The writer's own copy of pages, in KiB: it goes on where it ended, and a slot's rows are read back once.
 const WRITER_CACHE_KIB: i64 = 512;
+/// A slot's length: so long a stretch is packed together.
 const SLOT_NANOSECONDS: i64 = 600 * 1_000_000_000;
-/// A row of an hour and a series takes about so many bytes; hours may have a quarter of the file.
-const HOUR_BYTES: u64 = 50;
-const HOURS_PART: u64 = 4;
-
-/// How long history is kept, and in how much room.
-#[derive(Clone, Copy, Debug)]
-pub struct Bound {
-    /// Readings before this are removed.
-    pub readings_before: Timestamp,
-    /// Hours before this are removed.
-    pub hours_before: Timestamp,
-    /// The oldest readings are removed while the file has more bytes in use.
-    pub bytes: u64,
-}
 
 /// The writer of `history.db`. On disk a series has a number of the file's own, so that a changed site keeps its history.
 pub struct HistoryWriter {
@@ -77,10 +70,13 @@ pub struct HistoryWriter {
     /// The number of the newest row.
     last_number: i64,
     /// The slots that have rows.
-    unpacked: BTreeSet<i64>,
+    turns: Turns,
     packing: Option<Packing>,
+    days: Due,
     /// Batches for which the slots that were packed had no room.
     left_out: u64,
+    /// When the slot began that was stepped over last.
+    stepped_over: Option<Timestamp>,
 }
 
 struct OpenGroup {
@@ -110,14 +106,27 @@ impl HistoryWriter {
         }
     }
 
-    /// Moves the spoiled file aside, begins it anew, and returns where the old one is.
+    /// Moves the spoiled file aside, begins it anew, and returns where the old one is, if it was not moved before.
     ///
     /// # Errors
     /// No new file can be made.
-    pub fn begin_anew(&mut self, site: &Site, now: Timestamp) -> Result<PathBuf, StoreError> {
-        let aside = aside(&self.path, now)?;
+    pub fn begin_anew(&mut self, site: &Site, now: Timestamp) -> Result<Option<PathBuf>, StoreError> {
+        let aside = match self.path.exists() {
+            true => Some(aside(&self.path, now)?),
+            false => None,
+        };
         *self = Self::open_file(&self.path, site, self.durable)?;
         Ok(aside)
+    }
+
+    /// Removes spoiled files that were moved aside but for the newest two; returns which are gone.
+    pub fn remove_old_copies(&self) -> Vec<PathBuf> {
+        copies::remove_but(&self.path, SPOILED, KEPT_FILES)
+    }
+
+    /// Removes all spoiled files that were moved aside; returns which are gone.
+    pub fn remove_copies(&self) -> Vec<PathBuf> {
+        copies::remove_but(&self.path, SPOILED, 0)
     }
 
     fn open_file(path: &Path, site: &Site, durable: bool) -> Result<Self, StoreError> {
@@ -139,8 +148,12 @@ impl HistoryWriter {
             }
             Ok((devices, series))
         })?;
-        let (unpacked, last_number) =
-            database.run(|connection| Ok((recent::slots(connection)?, recent::last_number(connection)?)))?;
+        let (unpacked, last_number, days) = database.run(|connection| {
+            let slots = recent::slots(connection)?;
+            Ok((slots, recent::last_number(connection)?, Due::of(connection)?))
+        })?;
+        let mut turns = Turns::default();
+        turns.add(unpacked);
         Ok(Self {
             database,
             durable,
@@ -150,9 +163,11 @@ impl HistoryWriter {
             open: BTreeMap::new(),
             entry: Vec::new(),
             last_number,
-            unpacked: unpacked.into_iter().collect(),
+            turns,
             packing: None,
+            days,
             left_out: 0,
+            stepped_over: None,
         })
     }
 
@@ -205,7 +220,7 @@ impl HistoryWriter {
             return written;
         }
         self.last_number = number;
-        self.unpacked.extend(std::mem::take(&mut self.open).into_keys());
+        self.turns.add(std::mem::take(&mut self.open).into_keys());
         Ok(())
     }
 
@@ -215,92 +230,15 @@ impl HistoryWriter {
         self.chains.end_all();
     }
 
-    /// Packs a part of the oldest slot that ended before `before`; whether there was one.
+    /// When the slot of ten minutes began that the oldest batch was read in.
     ///
     /// # Errors
-    /// The file cannot be written; what was not packed stays as it was.
-    pub fn pack(&mut self, before: Timestamp) -> Result<bool, StoreError> {
-        if self.packing.is_none() {
-            let current = nanoseconds(before).div_euclid(SLOT_NANOSECONDS);
-            let Some(slot) = self.unpacked.range(..current).next().copied() else {
-                return Ok(false);
-            };
-            // What comes late belongs to rows that outlive these.
-            self.chains.end(slot);
-            self.packing = Some(Packing::new(slot, self.last_number));
-        }
-        let Some(packing) = &mut self.packing else {
-            return Ok(false);
-        };
-        let slot = packing.slot;
-        let stepped = self.database.transact(|transaction| {
-            if !packing.step(transaction)? {
-                return Ok(None);
-            }
-            hours::sum_up(transaction, slot)?;
-            packing.remove(transaction).map(Some)
-        });
-        match stepped {
-            Ok(None) => {}
-            Ok(Some(has_more)) => {
-                self.left_out += packing.left_out;
-                self.packing = None;
-                if !has_more {
-                    self.unpacked.remove(&slot);
-                }
-            }
-            // What the failed step held is gone: the slot is begun again.
-            Err(_) => self.packing = None,
-        }
-        stepped.map(|_| true)
+    /// The file cannot be read.
+    pub fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        let oldest = self.database.run(oldest_slot)?;
+        Ok(oldest.map(|slot| timestamp(slot.saturating_mul(SLOT_NANOSECONDS))))
     }
 
-    /// For how many batches the slots that were packed since the last call had no room: a device had sent more than a million of them
-    /// for ten minutes.
-    pub fn left_out(&mut self) -> u64 {
-        std::mem::take(&mut self.left_out)
-    }
-
-    /// Removes what is too old, and the oldest while there is too much.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn prune(&mut self, bound: Bound) -> Result<(), StoreError> {
-        let hour_of = |at: Timestamp| nanoseconds(at).div_euclid(HOUR_NANOSECONDS);
-        let most_hours = i64::try_from(bound.bytes / HOURS_PART / HOUR_BYTES).unwrap_or(i64::MAX);
-        self.database
-            .transact(|transaction| hours::prune(transaction, hour_of(bound.hours_before), most_hours))?;
-        let too_old = hour_of(bound.readings_before).saturating_mul(hours::SLOTS);
-        let mut kept_from = i64::MIN;
-        // Whole hours: an hour that was summed up is never summed up anew from a part of it. And each by itself: what one transaction
-        // removes is held in memory, and after a week's standstill everything is too old.
-        loop {
-            let removed = self.database.transact(|transaction| {
-                let Some(oldest) = oldest_slot(transaction)? else {
-                    return Ok(None);
-                };
-                let next_hour = (oldest.div_euclid(hours::SLOTS) + 1) * hours::SLOTS;
-                if next_hour > too_old && bytes_in_use(transaction)? <= bound.bytes {
-                    return Ok(None);
-                }
-                remove_before(transaction, next_hour)?;
-                Ok(Some(next_hour))
-            })?;
-            match removed {
-                Some(next_hour) => kept_from = next_hour,
-                None => break,
-            }
-        }
-        self.packing = self.packing.take().filter(|packing| packing.slot >= kept_from);
-        self.unpacked
-            .range(..kept_from)
-            .for_each(|slot| self.chains.end(*slot));
-        self.unpacked = self.unpacked.split_off(&kept_from);
-        Ok(())
-    }
-}
-
-impl HistoryWriter {
     /// How much of the file is free, in bytes.
     pub fn free_bytes(&self) -> u64 {
         self.database.free_bytes()
@@ -313,20 +251,6 @@ fn aside(path: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
         what: "the spoiled history".to_owned(),
         reason: format!("and it cannot be moved aside: {error}"),
     })
-}
-
-fn remove_before(transaction: &rusqlite::Transaction<'_>, slot: i64) -> rusqlite::Result<()> {
-    for table in ["blocks", "times", "recent"] {
-        transaction.execute(&format!("DELETE FROM {table} WHERE slot < ?1"), params![slot])?;
-    }
-    Ok(())
-}
-
-fn bytes_in_use(transaction: &rusqlite::Transaction<'_>) -> rusqlite::Result<u64> {
-    let pragma =
-        |name: &str| transaction.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-    let pages = pragma("page_count")? - pragma("freelist_count")?;
-    Ok(u64::try_from(pages.saturating_mul(pragma("page_size")?)).unwrap_or(0))
 }
 
 fn id_of_device(transaction: &rusqlite::Transaction<'_>, device: &str) -> rusqlite::Result<i64> {

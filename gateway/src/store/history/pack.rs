@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
 
 use super::column::Deflater;
+use super::days::DAY_NANOSECONDS;
 use super::device_slot::{LIMITS, pack_device};
 use super::group::Group;
-use super::{SLOT_NANOSECONDS, recent};
+use super::{HistoryWriter, SLOT_NANOSECONDS, StoreError, days, hours, recent};
+use crate::store::database::{is_refused, nanoseconds, timestamp};
 
 /// So many bytes of a slot's entries are held at once at least, and packed at once at least …
 const HELD_BYTES: usize = 512 << 10;
@@ -113,4 +116,88 @@ impl Packing {
             }
         })
     }
+}
+
+impl HistoryWriter {
+    /// Packs a part of a slot that ended before `before`, each of them in its turn; whether there was one.
+    ///
+    /// # Errors
+    /// The file cannot be written; what was not packed stays as it was.
+    pub fn pack(&mut self, before: Timestamp) -> Result<bool, StoreError> {
+        if self.packing.is_none() {
+            let Some(slot) = self.turns.next(slot_of(before)) else {
+                return Ok(false);
+            };
+            // What comes late belongs to rows that outlive these.
+            self.chains.end(slot);
+            self.packing = Some(Packing::new(slot, self.last_number));
+        }
+        let Some(packing) = &mut self.packing else {
+            return Ok(false);
+        };
+        let slot = packing.slot;
+        let stepped = self.database.transact(|transaction| {
+            if !packing.step(transaction)? {
+                return Ok(None);
+            }
+            hours::sum_up(transaction, slot)?;
+            packing.remove(transaction).map(Some)
+        });
+        match &stepped {
+            Ok(None) => {}
+            Ok(Some(has_more)) => {
+                self.left_out += packing.left_out;
+                self.packing = None;
+                self.days.add(slot.div_euclid(hours::SLOTS));
+                if !has_more {
+                    self.turns.done(slot);
+                }
+            }
+            Err(error) => {
+                // What the failed step held is gone: the slot is begun again when its turn comes.
+                self.packing = None;
+                if is_refused(error) && self.turns.refuse(slot) {
+                    self.stepped_over = Some(timestamp(slot.saturating_mul(SLOT_NANOSECONDS)));
+                }
+            }
+        }
+        stepped.map(|_| true)
+    }
+
+    /// How many slots that ended before `before` wait to be packed.
+    pub fn unpacked_slots(&self, before: Timestamp) -> usize {
+        self.turns.waiting(slot_of(before))
+    }
+
+    /// When the slot began that is stepped over since the last call: it could not be packed three times. Its readings stay as they came,
+    /// and are packed after the next start.
+    pub fn stepped_over(&mut self) -> Option<Timestamp> {
+        self.stepped_over.take()
+    }
+
+    /// For how many batches the slots that were packed since the last call had no room: a device had sent more than a million of them
+    /// for ten minutes.
+    pub fn left_out(&mut self) -> u64 {
+        std::mem::take(&mut self.left_out)
+    }
+
+    /// Sums up a part of a day that ended before `before`, if one is to be.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn sum_up_days(&mut self, before: Timestamp) -> Result<(), StoreError> {
+        let before = nanoseconds(before).div_euclid(DAY_NANOSECONDS);
+        let Some((day, from)) = self.days.next(before) else {
+            return Ok(());
+        };
+        let next = self
+            .database
+            .transact(|transaction| days::sum_up_some(transaction, day, from))?;
+        self.days.came_to(day, next);
+        Ok(())
+    }
+}
+
+fn slot_of(at: Timestamp) -> i64 {
+    nanoseconds(at).div_euclid(SLOT_NANOSECONDS)
 }

@@ -17,7 +17,7 @@ use crate::store::database::{Database, nanoseconds, timestamp};
 
 /// A reader of `history.db`, beside its writer.
 pub struct HistoryReader {
-    database: Database,
+    pub(super) database: Database,
 }
 
 /// One recorded reading.
@@ -55,7 +55,7 @@ impl Grain {
             Self::Readings => false,
             Self::Within(every) => {
                 let every = every.max(1);
-                begins.div_euclid(every) == (begins + length - 1).div_euclid(every)
+                begins.div_euclid(every) == begins.saturating_add(length - 1).div_euclid(every)
             }
         }
     }
@@ -185,23 +185,13 @@ impl HistoryReader {
         let newest: Option<i64> = self.database.run(|connection| {
             let read: Option<i64> =
                 connection.query_row("SELECT max(newest) FROM recent", [], |row| row.get(0))?;
-            let packed: Option<i64> = connection.query_row(
-                "SELECT max(slot) * ?1 FROM blocks",
-                params![SLOT_NANOSECONDS],
-                |row| row.get(0),
-            )?;
+            let packed: Option<i64> =
+                connection.query_row("SELECT max(slot) FROM blocks", [], |row| row.get(0))?;
+            // Here, where nothing is beyond all numbers.
+            let packed = packed.map(|slot| slot.saturating_mul(SLOT_NANOSECONDS));
             Ok(read.max(packed))
         })?;
         Ok(newest.map(timestamp))
-    }
-
-    /// When the slot of ten minutes began that the oldest batch was read in.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
-        let oldest = self.database.run(oldest_slot)?;
-        Ok(oldest.map(|slot| timestamp(slot.saturating_mul(SLOT_NANOSECONDS))))
     }
 }
 

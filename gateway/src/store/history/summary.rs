@@ -3,12 +3,15 @@
 use model::Reading;
 use rusqlite::Row;
 
+/// A sum that no number can hold: what it is made of cannot be told from it any more, so there is no mean.
+const BEYOND: f64 = f64::INFINITY;
+
 /// The readings of a stretch, put together; a state counts as 0 or 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
     /// How many good readings have a number.
     pub count: u64,
-    /// Their sum.
+    /// Their sum; infinite where no number can hold it.
     pub sum: f64,
     /// The lowest of them.
     pub low: Option<f64>,
@@ -59,7 +62,7 @@ impl Summary {
     /// Adds what another stretch says.
     pub fn join(&mut self, other: &Self) {
         self.count += other.count;
-        self.sum += other.sum;
+        self.sum = held(self.sum + other.sum);
         self.low = ends(self.low, other.low, f64::min);
         self.high = ends(self.high, other.high, f64::max);
         self.quality = self.quality.min(other.quality);
@@ -69,17 +72,22 @@ impl Summary {
     pub(super) fn of_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
         Ok(Self {
             count: u64::try_from(row.get::<_, i64>(first)?).unwrap_or(0),
-            sum: row.get(first + 1)?,
+            sum: held(row.get(first + 1)?),
             low: row.get(first + 2)?,
             high: row.get(first + 3)?,
             quality: row.get(first + 4)?,
         })
     }
 
-    /// The mean of the good numbers.
+    /// The mean of the good numbers; none where no number can hold their sum.
     pub fn mean(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum / self.count as f64)
+        (self.count > 0 && self.sum.is_finite()).then(|| self.sum / self.count as f64)
     }
+}
+
+/// A sum as it is kept: SQLite takes what is not a number for nothing at all, and refuses it.
+pub(super) fn held(sum: f64) -> f64 {
+    if sum.is_finite() { sum } else { BEYOND }
 }
 
 fn ends(one: Option<f64>, other: Option<f64>, choose: fn(f64, f64) -> f64) -> Option<f64> {

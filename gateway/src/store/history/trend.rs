@@ -11,7 +11,7 @@ use super::minutes::{MINUTE_NANOSECONDS, Minutes};
 use super::reader::{Grain, Piece, Recorded, column_of, slots_of};
 use super::recent::{self, sort_newest_last};
 use super::summary::Summary;
-use super::{SLOT_NANOSECONDS, hours};
+use super::{SLOT_NANOSECONDS, days, hours};
 use crate::store::database::timestamp;
 
 /// One series of a device, over a stretch.
@@ -173,10 +173,19 @@ impl PointHistory<'_> {
         if grain == Grain::Readings {
             return Ok(true);
         }
-        hours::each(self.connection, self.series, from, to, |number, summary| {
-            let begins = number.saturating_mul(hour);
-            !grain.takes(begins, hour) || take(Piece::Stretch(timestamp(begins), summary))
-        })
+        let takes = |number: i64, count: i64| grain.takes(number.saturating_mul(hour), count * hour);
+        let takes_day = |number| takes(number, days::HOURS);
+        hours::each(
+            self.connection,
+            self.series,
+            from,
+            to,
+            takes_day,
+            |(number, count, summary)| {
+                let begins = timestamp(number.saturating_mul(hour));
+                !takes(number, count) || take(Piece::Stretch(begins, summary))
+            },
+        )
     }
 
     fn summary(&self, slot: i64) -> rusqlite::Result<Option<Summary>> {

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::store::copies::{self, KEPT_FILES, SPOILED, files};
 use crate::store::database::{Database, beside, rename};
 
-/// So many files that were taken over stay, for whoever wants to know what spoiled them.
-const KEPT_FILES: usize = 2;
+pub(super) use crate::store::copies::name;
+
 /// Up to this version of its tables, whoever moved an outbox aside took it over at once, and left it as `spoiled`.
 const TAKEN_OVER_AT_ONCE: i64 = 2;
 
-const SPOILED: &str = "spoiled-";
 const TAKEN_OVER: &str = "taken-over-";
 
 /// Those that are still to be gone through, oldest first.
@@ -65,17 +65,7 @@ pub(super) fn remove_old(path: &Path) {
 
 /// Removes those that were taken over but for the newest; returns which are gone.
 pub(super) fn remove_but(path: &Path, kept: usize) -> Vec<PathBuf> {
-    let mut old = files(path, TAKEN_OVER);
-    old.truncate(old.len().saturating_sub(kept));
-    old.retain(|file| {
-        for beside in [beside(file, "-wal"), beside(file, "-shm")] {
-            // It may not be there.
-            let _ = std::fs::remove_file(beside);
-        }
-        // What stays is tried again the next time.
-        std::fs::remove_file(file).is_ok()
-    });
-    old
+    copies::remove_but(path, TAKEN_OVER, kept)
 }
 
 /// Where a gateway was killed while it moved a spoiled file, its write-ahead log may still have the old name: an SQLite file that is
@@ -89,33 +79,4 @@ pub(super) fn finish_moving(path: &Path) -> std::io::Result<()> {
         Some(aside) if !beside(&aside, "-wal").exists() => std::fs::rename(log, beside(&aside, "-wal")),
         _ => Ok(()),
     }
-}
-
-/// The files beside an outbox that are called so, oldest first.
-fn files(path: &Path, what: &str) -> Vec<PathBuf> {
-    let begins = format!(
-        "{}.{what}",
-        path.file_stem().unwrap_or_default().to_string_lossy()
-    );
-    let seconds = |file: &PathBuf| {
-        let name = name(file);
-        let number = name.strip_prefix(&begins)?.strip_suffix(".db")?;
-        number.parse::<i64>().ok()
-    };
-    let Some(Ok(folder)) = path.parent().map(std::fs::read_dir) else {
-        return Vec::new();
-    };
-    let mut files: Vec<(i64, PathBuf)> = folder
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter_map(|file| Some((seconds(&file)?, file)))
-        .collect();
-    files.sort();
-    files.into_iter().map(|(_, file)| file).collect()
-}
-
-pub(super) fn name(file: &Path) -> String {
-    file.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
 }
