@@ -1,7 +1,7 @@
 //! What meters counted, in `records.db`: each reading is added to its day in one transaction.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::StoreError;
@@ -9,9 +9,6 @@ use super::database::{nanoseconds, timestamp};
 use super::records::{Records, RecordsReader};
 use crate::device_record::REPLACED;
 use crate::meters::{Counted, MeterDay, MeterReading, Register};
-
-/// Days before so long are forgotten, as conditions are: three years of quarters stay.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 366 * 3);
 
 /// Where a meter's register stood when it was read last.
 struct Stood {
@@ -28,13 +25,6 @@ impl Records {
         self.database.transact(|transaction| {
             for reading in readings {
                 add(transaction, reading)?;
-            }
-            let newest = readings.iter().map(|reading| reading.at).max();
-            let oldest = newest.and_then(|at| at.checked_sub(KEPT).ok());
-            if let Some(oldest) = oldest {
-                transaction
-                    .prepare_cached("DELETE FROM meter_days WHERE day < ?1")?
-                    .execute([oldest.strftime("%Y-%m-%d").to_string()])?;
             }
             Ok(())
         })

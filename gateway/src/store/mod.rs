@@ -5,6 +5,7 @@
 
 mod copies;
 mod database;
+mod forget;
 mod history;
 mod journal;
 mod journal_rows;

@@ -9,9 +9,6 @@ use super::records::{Records, RecordsReader, read_bodies, with_its_steps};
 use crate::alarms::{ConditionOf, ConditionSpan, SpanKind};
 use crate::tickets::Ticket;
 
-/// Stretches and runs that ended before so long are forgotten at a start: three years of quarters stay.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 366 * 3);
-
 /// A stretch that is longer has an index of its own; the same number of nanoseconds stands in `records_6.sql` and in the query.
 const LONG: SignedDuration = SignedDuration::from_hours(24 * 35);
 
@@ -26,7 +23,6 @@ impl Records {
         now: Timestamp,
         goes_on: impl Fn(&str) -> bool,
     ) -> Result<Vec<ConditionSpan>, StoreError> {
-        let oldest = nanoseconds(now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN));
         self.database.transact(|transaction| {
             let seen: Option<i64> = transaction
                 .query_row("SELECT max(seen_at) FROM runs", [], |row| row.get(0))
@@ -48,8 +44,6 @@ impl Records {
                     params![span.alarm, seen],
                 )?;
             }
-            transaction.execute("DELETE FROM conditions WHERE until < ?1", [oldest])?;
-            transaction.execute("DELETE FROM runs WHERE seen_at < ?1", [oldest])?;
             transaction.execute(
                 "INSERT INTO runs (started_at, seen_at) VALUES (?1, ?1) ON CONFLICT (started_at) DO NOTHING",
                 [nanoseconds(now)],

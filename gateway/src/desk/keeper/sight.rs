@@ -1,5 +1,7 @@
 //! Which conditions availability is worked out from, and the keeping of when anybody was looking at them.
 
+use std::time::{Duration, Instant};
+
 use jiff::{SignedDuration, Timestamp};
 use model::{Class, Site, Standard};
 use rules::{Rule, Rules};
@@ -9,12 +11,16 @@ use super::Keeper;
 use crate::alarms::{ConditionOf, Conditions, ConditionsDraft};
 use crate::desk::commanded::commanded_conditions;
 use crate::desk::draft::{Change, alarm_id};
+use crate::settled_clock::SettledClock;
 use crate::store::StoreError;
 
 /// How often it is written that the gateway is looking: what a power cut leaves unknown is at most so much longer.
 const BEAT: SignedDuration = SignedDuration::from_secs(30);
 /// A gap between two beats that is longer than this was spent not looking: a suspended machine, a clock that was set, a full disk.
 pub const LONGEST_BEAT: SignedDuration = SignedDuration::from_secs(90);
+
+/// How often what is too old for any report is forgotten, once the clock has settled.
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
 /// One that cannot be written is tried again after this.
 const TRIED_AGAIN: SignedDuration = SignedDuration::from_secs(1);
@@ -88,8 +94,14 @@ impl Keeper {
 
     /// Writes twice a minute that the gateway is looking.
     pub(super) fn beat(&mut self, now: Timestamp) {
-        if self.beat.is_due(now) {
-            self.seen(now);
+        if !self.beat.is_due(now) {
+            return;
+        }
+        self.seen(now);
+        if let Some(settled) = self.beat.forgetting.is_due(Instant::now(), now)
+            && let Err(error) = self.desk.records.forget_old(settled)
+        {
+            warn!(%error, "what is too old for any report could not be removed; it is tried again in an hour");
         }
     }
 
@@ -108,12 +120,30 @@ impl Keeper {
 }
 
 /// When it was last written that the gateway is looking, and since when it has been.
-#[derive(Debug)]
 pub(super) struct Beat {
     run_since: Timestamp,
     seen_at: Timestamp,
     tried_at: Timestamp,
     failing: bool,
+    forgetting: Forgetting,
+}
+
+/// When what is too old was forgotten last.
+struct Forgetting {
+    clock: SettledClock,
+    done_at: Option<Instant>,
+}
+
+impl Forgetting {
+    /// Whether it is time for it, and by which clock: never by one that has not settled.
+    fn is_due(&mut self, steady: Instant, now: Timestamp) -> Option<Timestamp> {
+        let settled = self.clock.look(steady, now)?;
+        if (self.done_at).is_some_and(|done_at| steady.duration_since(done_at) < FORGET_EVERY) {
+            return None;
+        }
+        self.done_at = Some(steady);
+        Some(settled)
+    }
 }
 
 impl Beat {
@@ -124,6 +154,10 @@ impl Beat {
             seen_at: now,
             tried_at: now,
             failing: false,
+            forgetting: Forgetting {
+                clock: SettledClock::new(Instant::now(), now),
+                done_at: None,
+            },
         }
     }
 
@@ -195,6 +229,30 @@ mod tests {
             }
         }
         beats
+    }
+
+    #[test]
+    fn what_is_too_old_is_forgotten_every_hour_by_a_clock_that_nobody_has_set_for_one() {
+        let (steady, minutes) = (Instant::now(), |minutes: u64| Duration::from_secs(minutes * 60));
+        let mut forgetting = Forgetting {
+            clock: SettledClock::new(steady, at(0)),
+            done_at: None,
+        };
+        let mut is_due = |passed, ahead| {
+            let now = at(0) + minutes(passed) + minutes(ahead);
+            forgetting.is_due(steady + minutes(passed), now).is_some()
+        };
+        let year = 60 * 24 * 365;
+        let seen = [
+            is_due(59, 0),
+            is_due(60, 0),
+            is_due(119, 0),
+            is_due(120, 0),
+            is_due(180, year),
+            is_due(239, year),
+            is_due(240, year),
+        ];
+        assert_eq!(seen, [false, true, false, true, false, false, true]);
     }
 
     #[test]
