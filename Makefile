@@ -22,6 +22,7 @@ NEEDED := \
 	mbpoll=/usr/bin/mbpoll \
 	libmodbus-dev=/usr/include/modbus/modbus.h \
 	chromium=/usr/bin/chromium \
+	faketime=/usr/bin/faketime \
 	python3-venv=/usr/share/doc/python3-venv
 
 say = @printf '\n\033[1m── %s\033[0m\n' "$(1)"

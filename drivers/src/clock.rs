@@ -5,7 +5,8 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use model::BatchOrder;
 use tokio::time::{Instant, Sleep};
 
 /// Time since the drivers, or a connection's task, began. It never jumps when the wall clock is set.
@@ -84,41 +85,79 @@ impl Timer {
     }
 }
 
-/// The times of one device's batches: the wall's, but each later than the one before even when the wall clock is set back.
+/// A clock that is behind a batch's time by less than this has only told two moments in one; by more, it was set back.
+const SET_BACK: SignedDuration = SignedDuration::from_secs(2);
+/// A device's own clock may be ahead of ours by so much: what it says of a later time cannot be so.
+const MOST_AHEAD: SignedDuration = SignedDuration::from_secs(60);
+
+/// The times and the order of one device's batches.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct BatchTimes {
+    /// How many batches there were.
+    count: u64,
     last: Option<Timestamp>,
     /// The earliest that a batch was put before the others of its time.
     moved: Option<Timestamp>,
+    /// The newest that the device itself gave.
+    last_own: Option<Timestamp>,
 }
 
 impl BatchTimes {
-    /// The time of the next batch, whose last answer arrived at `arrived`.
-    pub(crate) fn next(&mut self, arrived: Timestamp) -> Timestamp {
+    /// The next batch, whose last answer arrived at `arrived`: it has the wall's time, later than the one before unless the wall's
+    /// clock was set back in between.
+    pub(crate) fn next(&mut self, arrived: Timestamp) -> BatchOrder {
         let at = match self.last {
-            Some(last) if arrived <= last => last
+            Some(last) if arrived <= last && last.duration_since(arrived) < SET_BACK => last
                 .checked_add(jiff::Span::new().nanoseconds(1))
                 .unwrap_or(arrived),
             _ => arrived,
         };
         self.last = Some(at);
         self.moved = None;
-        at
+        self.newer(at)
+    }
+
+    /// A batch whose time is the device's `own`, and which `arrived` just now. It keeps its time, so that one that comes twice is the
+    /// same one; one that is not newer than what the device has said before tells of the past. `None` where its time is so far ahead
+    /// that it cannot be so: it is to have the [next](Self::next) one.
+    pub(crate) fn own(&mut self, own: Timestamp, arrived: Timestamp) -> Option<BatchOrder> {
+        if own.duration_since(arrived) > MOST_AHEAD {
+            return None;
+        }
+        // What it said before is ahead itself when our clock was set back.
+        let last = self
+            .last_own
+            .filter(|last| last.duration_since(arrived) <= MOST_AHEAD);
+        if last.is_some_and(|last| own <= last) {
+            return Some(BatchOrder { at: own, order: 0 });
+        }
+        self.last_own = Some(own);
+        Some(self.newer(own))
     }
 
     /// The time of a batch that tells of the past, whose own time is `own` and which `arrived` just now: never as late as the newest
     /// batch, whatever the device's own clock says. Of several with such a wrong time the newest is to come first: each goes
     /// before the one before.
-    pub(crate) fn past(&mut self, own: Timestamp, arrived: Timestamp) -> Timestamp {
+    pub(crate) fn past(&mut self, own: Timestamp, arrived: Timestamp) -> BatchOrder {
         let newest = self.moved.or(self.last).unwrap_or(arrived);
-        if own < newest {
-            return own;
+        let at = if own < newest {
+            own
+        } else {
+            let before = newest
+                .checked_sub(jiff::Span::new().nanoseconds(1))
+                .unwrap_or(own);
+            self.moved = Some(before);
+            before
+        };
+        BatchOrder { at, order: 0 }
+    }
+
+    fn newer(&mut self, at: Timestamp) -> BatchOrder {
+        self.count += 1;
+        BatchOrder {
+            at,
+            order: self.count,
         }
-        let before = newest
-            .checked_sub(jiff::Span::new().nanoseconds(1))
-            .unwrap_or(own);
-        self.moved = Some(before);
-        before
     }
 }
 
@@ -145,29 +184,74 @@ mod tests {
         assert_eq!(timer.before(Duration::ZERO, never).await, None);
     }
 
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
     #[test]
-    fn two_batches_of_a_device_never_share_a_time_even_when_the_clock_is_set_back() {
-        let second = |second| Timestamp::from_second(second).unwrap();
+    fn two_batches_of_a_device_never_share_a_time() {
         let mut times = BatchTimes::default();
-        let at: Vec<_> = [100, 100, 90, 101]
-            .map(|arrived| times.next(second(arrived)))
-            .to_vec();
-        assert_eq!(at.first(), Some(&second(100)));
-        assert_eq!(at.last(), Some(&second(101)));
-        assert!(at.windows(2).all(|pair| pair[0] < pair[1]), "{at:?}");
+        let batches = [100, 100, 99, 101].map(|arrived| times.next(second(arrived)));
+        assert_eq!(batches[0].at, second(100));
+        assert_eq!(batches[3].at, second(101));
+        assert!(
+            batches.windows(2).all(|pair| pair[0].at < pair[1].at),
+            "{batches:?}"
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_stamps_what_comes_at_once_and_it_is_newer_all_the_same() {
+        let mut times = BatchTimes::default();
+        let before = times.next(second(8 * 3600));
+        let after = times.next(second(100));
+        assert_eq!(after.at, second(100));
+        assert!(after.is_newer_than(before) && !before.is_newer_than(after));
+        assert_eq!(times.next(second(101)).at, second(101));
+    }
+
+    #[test]
+    fn a_reading_keeps_its_own_time_and_one_that_comes_twice_is_the_same() {
+        let mut times = BatchTimes::default();
+        let first = times.own(second(100), second(110)).unwrap();
+        assert_eq!(first.at, second(100));
+        let again = times.own(second(100), second(111)).unwrap();
+        assert_eq!(again.at, second(100));
+        assert!(!again.is_newer_than(first));
+        assert!(times.own(second(101), second(112)).unwrap().is_newer_than(first));
+    }
+
+    #[test]
+    fn a_device_whose_clock_is_behind_is_heard_again_after_its_silence() {
+        let mut times = BatchTimes::default();
+        times.own(second(100), second(8 * 3600)).unwrap();
+        let silence = times.next(second(8 * 3600 + 60));
+        let back = times.own(second(170), second(8 * 3600 + 70)).unwrap();
+        assert!(back.is_newer_than(silence));
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_so_blinds_nobody() {
+        let mut times = BatchTimes::default();
+        assert_eq!(times.own(second(4_294_967_295), second(100)), None);
+        let stamped = times.next(second(100));
+        let next = times.own(second(101), second(101)).unwrap();
+        assert!(next.is_newer_than(stamped));
+        // Nor does a clock of ours that was ahead.
+        times.own(second(9_000), second(9_000)).unwrap();
+        assert!(times.own(second(102), second(102)).unwrap().order > 0);
     }
 
     #[test]
     fn what_tells_of_the_past_is_never_newer_than_the_newest_whatever_the_device_s_clock_says() {
-        let second = |second| Timestamp::from_second(second).unwrap();
         let mut times = BatchTimes::default();
         times.next(second(100));
-        assert_eq!(times.past(second(90), second(101)), second(90));
+        assert_eq!(times.past(second(90), second(101)).at, second(90));
         let (later, earlier) = (
-            times.past(second(5_000), second(101)),
-            times.past(second(4_000), second(101)),
+            times.past(second(5_000), second(101)).at,
+            times.past(second(4_000), second(101)).at,
         );
         assert!(earlier < later && later < second(100), "{earlier} {later}");
-        assert_eq!(times.next(second(101)), second(101));
+        assert_eq!(times.next(second(101)).at, second(101));
     }
 }

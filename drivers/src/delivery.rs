@@ -95,6 +95,7 @@ mod tests {
         Batch {
             device: DeviceIndex(0),
             at: jiff::Timestamp::UNIX_EPOCH,
+            order: 0,
             samples: samples.collect(),
         }
     }

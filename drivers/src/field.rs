@@ -188,12 +188,15 @@ impl Field {
 
     /// What is counted of devices and connections, in Prometheus' text format: to be read together with the recorder's own.
     pub fn metrics(&self) -> String {
-        let of_devices: [Family<DeviceMeters>; 5] = [
+        let of_devices: [Family<DeviceMeters>; 6] = [
             Family::counter("facility_polls_total", |device| device.polls.count()),
             Family::counter("facility_polls_late_total", |device| device.late.count()),
             Family::counter("facility_poll_timeouts_total", |device| device.timeouts.count()),
             Family::counter("facility_refusals_total", |device| device.refusals.count()),
             Family::counter("facility_malformed_total", |device| device.malformed.count()),
+            Family::counter("facility_device_clock_ahead_total", |device| {
+                device.clock_ahead.count()
+            }),
         ];
         let of_connections: [Family<ConnectionMeters>; 4] = [
             Family::gauge("facility_connection_up", |link| u64::from(link.is_up())),

@@ -58,6 +58,8 @@ pub(crate) struct DeviceMeters {
     pub(crate) refusals: Tally,
     /// Answers and messages that were not of the form asked for.
     pub(crate) malformed: Tally,
+    /// Readings whose own time was so far ahead that they have that of their arrival.
+    pub(crate) clock_ahead: Tally,
     /// Good samples that were dropped because the intake was full.
     pub(crate) dropped: Dropped,
     /// How long its polls took on the wire.
@@ -74,6 +76,7 @@ impl DeviceMeters {
             timeouts: Tally::default(),
             refusals: Tally::default(),
             malformed: Tally::default(),
+            clock_ahead: Tally::default(),
             dropped: Dropped {
                 counter: counter!("facility_samples_dropped_total", "device" => device, "reason" => "intake_full"),
                 tally: Tally::default(),

@@ -196,6 +196,7 @@ fn batch(device: DeviceIndex, described: &Device, at: Timestamp, readings: Vec<R
     Batch {
         device,
         at,
+        order: 0,
         samples: samples.collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! The live image: the newest sample of every point, and how each device answers.
 
 use jiff::Timestamp;
-use model::{Batch, Dense, DeviceIndex, Missing, PointId, Reading, Sample, Site, Unit};
+use model::{Batch, BatchOrder, Dense, DeviceIndex, Missing, PointId, Reading, Sample, Site, Unit};
 
 /// After so many polls without an answer a device is offline.
 const OFFLINE_AFTER: u32 = 3;
@@ -22,8 +22,8 @@ struct LiveDevice {
     first_point: PointId,
     points: usize,
     in_service: bool,
-    at: Option<Timestamp>,
-    /// When each of its points was read, once a batch has left some out; before, all of them at `at`.
+    newest: Option<BatchOrder>,
+    /// When each of its points was read, once a batch has left some out; before, all of them with the newest.
     at_of_points: Option<Box<[Option<Timestamp>]>>,
     unanswered: u32,
     /// So many, and it is offline.
@@ -76,7 +76,7 @@ impl Live {
             first_point: device.first_point,
             points: device.profile.points.len(),
             in_service: device.in_service,
-            at: None,
+            newest: None,
             at_of_points: None,
             unanswered: 0,
             offline_after: match device.unit {
@@ -92,10 +92,13 @@ impl Live {
         }
     }
 
-    /// Takes in a batch; one that is older than what is here changes nothing. Returns whether it was taken in.
+    /// Takes in a batch; one that is not newer than what is here changes nothing. Returns whether it was taken in.
     pub fn take(&mut self, batch: &Batch) -> bool {
         let device = self.devices.at_mut(batch.device);
-        if device.at.is_some_and(|at| batch.at <= at) {
+        if device
+            .newest
+            .is_some_and(|newest| !batch.order().is_newer_than(newest))
+        {
             return false;
         }
         let before = (device.is_offline(), device.answered_ever);
@@ -163,14 +166,15 @@ impl Live {
 
     /// Everything that is known of a device as one batch, for those who missed some; none before the first.
     pub fn newest(&self, device: DeviceIndex) -> Option<Batch> {
-        let at = self.devices.get(device)?.at?;
+        let newest = self.devices.get(device)?.newest?;
         let samples = self.points_of(device).map(|(point, live)| Sample {
             point,
             reading: live.reading.clone(),
         });
         Some(Batch {
             device,
-            at,
+            at: newest.at,
+            order: newest.order,
             samples: samples.collect(),
         })
     }
@@ -184,14 +188,15 @@ impl LiveDevice {
     fn at_of(&self, position: usize) -> Option<Timestamp> {
         match &self.at_of_points {
             Some(each) => each.get(position).copied().flatten(),
-            None => self.at,
+            None => self.newest.map(|newest| newest.at),
         }
     }
 
     /// Points have times of their own only where they are not read together: most devices' always are, and a time is larger than a
     /// number.
     fn note_time(&mut self, batch: &Batch) {
-        let before = self.at.replace(batch.at);
+        let before = self.newest.replace(batch.order());
+        let before = before.map(|newest| newest.at);
         if batch.samples.len() < self.points && self.at_of_points.is_none() {
             self.at_of_points = Some(vec![before; self.points].into());
         }
@@ -225,6 +230,7 @@ mod tests {
         Batch {
             device: DeviceIndex(0),
             at: at(seconds),
+            order: 0,
             samples: samples.collect(),
         }
     }

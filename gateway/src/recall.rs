@@ -82,6 +82,7 @@ mod tests {
         Batch {
             device: DeviceIndex(0),
             at: at(seconds),
+            order: 0,
             samples: vec![Sample { point, reading }],
         }
     }

@@ -110,6 +110,7 @@ fn replay_device(
         let judgements = replayed.judge.take(&Batch {
             device: DeviceIndex(0),
             at,
+            order: 0,
             samples,
         });
         replayed.note(judgements);
@@ -256,6 +257,7 @@ mod tests {
             writer.put(&Batch {
                 device: DeviceIndex(0),
                 at: at(*seconds),
+                order: 0,
                 samples,
             });
         }

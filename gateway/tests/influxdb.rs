@@ -82,6 +82,7 @@ fn batch(number: u32) -> Batch {
     Batch {
         device: DeviceIndex(device),
         at: Timestamp::from_nanosecond(i128::from(nanoseconds(number))).expect("a time"),
+        order: 0,
         samples: vec![Sample {
             point: PointId(device),
             reading: Reading::Good(Value::Number(value)),

@@ -228,6 +228,7 @@ fn batch(case: &Case) -> Batch {
     Batch {
         device: DeviceIndex(0),
         at: Timestamp::from_nanosecond(i128::from(case.at)).expect("a time"),
+        order: 0,
         samples: samples.collect(),
     }
 }

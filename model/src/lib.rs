@@ -33,7 +33,7 @@ pub use point::{Address, DataType, Metered, Order, Point, Range, RegisterTable};
 pub use profile::{Class, ModbusLimits, MqttForm, MqttPayload, Profile, SkippedRegisters, TransactionIds};
 pub use publishing::Publishing;
 pub use roster::{DutyDays, DutyGap, DutyShift, ROLES, gaps, on_duty};
-pub use sample::{Batch, Sample};
+pub use sample::{Batch, BatchOrder, Sample};
 pub use severity::Severity;
 pub use site::{InfluxDb, InfluxVersion, Notify, Script, Secret, Site, Webhook};
 pub use standard::{AvailabilityTarget, Calendar, DayKind, Deadlines, Every, PlannedWork, Standard, Target};

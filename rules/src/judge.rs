@@ -155,6 +155,20 @@ impl Judge {
         self.reschedule(device, before, after);
     }
 
+    /// The system's clock was set, and is `now`: every window starts anew, since nobody knows how long it has lasted.
+    pub fn set_clock(&mut self, now: Timestamp) {
+        for position in 0..self.devices.len() {
+            let device = DeviceIndex::at(position);
+            let Some(watched) = self.watched(device) else {
+                continue;
+            };
+            let before = watched.due;
+            watched.set_clock(now);
+            let after = watched.due;
+            self.reschedule(device, before, after);
+        }
+    }
+
     /// What the rule says of the device to people, from its newest readings; what is not known is a dash. A summary that fails
     /// is the rule's id, and a complaint.
     pub fn summary(&mut self, rule: RuleIndex, device: DeviceIndex) -> Text {

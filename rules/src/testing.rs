@@ -162,6 +162,7 @@ pub(crate) fn batch(device: DeviceIndex, seconds: i64, readings: &[Reading]) -> 
     Batch {
         device,
         at: second(seconds),
+        order: 0,
         samples: readings.iter().enumerate().map(sample).collect(),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{Batch, Device, Missing, PointId, Reading};
+use model::{Batch, BatchOrder, Device, Missing, PointId, Reading};
 use rhai::{Engine, Position};
 
 use crate::ask::{self, Failure};
@@ -24,8 +24,8 @@ pub(crate) struct Watched {
     pub(crate) subject: Subject,
     pub(crate) slots: Vec<Slot>,
     first_point: PointId,
-    /// The newest batch's time.
-    newest: Option<Timestamp>,
+    /// Where the newest batch stands.
+    newest: Option<BatchOrder>,
     /// The newest time before the restart that something was recalled of.
     recalled: Option<Timestamp>,
     /// How long nothing may be read, for windows to take what was read before for what went on.
@@ -77,13 +77,20 @@ impl Watched {
 
     /// Takes a batch. One that is not newer than what is known is not taken: it belongs to history alone.
     pub(crate) fn take(&mut self, batch: &Batch) -> bool {
-        if self.newest.is_some_and(|newest| batch.at <= newest) || batch.samples.is_empty() {
+        let order = batch.order();
+        if self.newest.is_some_and(|newest| !order.is_newer_than(newest)) || batch.samples.is_empty() {
             return false;
+        }
+        if self.newest.is_some_and(|newest| order.at < newest.at) {
+            // The clock was set back between the two, or the device has one of its own: how long anything has lasted is not known.
+            self.forget_windows();
+            self.subject.state().now = order.at;
+            mark(&mut self.slots, &self.subject.plan.timed);
         }
         if self.newest.is_none() && self.recalled.is_some() && !self.follows(batch.at) {
             self.forget_windows();
         }
-        self.newest = Some(batch.at);
+        self.newest = Some(order);
         self.pass_time(batch.at);
         let plan = &*self.subject.plan;
         let mut state = self.subject.state();
@@ -157,6 +164,12 @@ impl Watched {
         if !self.subject.plan.timed.is_empty() {
             self.due = Some(state.now);
         }
+    }
+
+    /// The clock was set, and is `now`: how long ago anything was is not known any more, and windows start anew.
+    pub(crate) fn set_clock(&mut self, now: Timestamp) {
+        self.subject.state().now = now;
+        self.gap();
     }
 
     /// When a window says something else by itself, worked out anew.

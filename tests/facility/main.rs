@@ -5,6 +5,7 @@ mod bad_input;
 mod broker;
 mod browser;
 mod chaos;
+mod clock;
 mod command_line;
 mod demo;
 mod fire_main;

@@ -149,6 +149,7 @@ fn batches(site: &Site) -> Vec<Batch> {
         Batch {
             device: index,
             at: Timestamp::UNIX_EPOCH,
+            order: 0,
             samples: samples.collect(),
         }
     };

@@ -118,7 +118,7 @@ function history(device, query) {
       quality: isGap ? 'missing' : 'good',
     });
   }
-  return { point: point.name, unit: point.unit, items, next: null };
+  return { point: point.name, unit: point.unit, items, clock_steps: [], next: null };
 }
 
 function leak(id) {

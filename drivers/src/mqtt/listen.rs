@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{Batch, Connection, Device, DeviceIndex, Missing, Reading, Sample, Unit};
+use model::{Batch, BatchOrder, Connection, Device, DeviceIndex, Missing, Reading, Sample, Unit};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +42,8 @@ struct Heard<'site> {
     index: DeviceIndex,
     device: &'site Device,
     times: BatchTimes,
+    /// Whether its own clock was seen to be ahead.
+    is_ahead: bool,
     freshness: Freshness,
     health: Health,
     meters: Arc<DeviceMeters>,
@@ -101,6 +103,7 @@ impl<'site> Listener<'site> {
             index,
             device,
             times: BatchTimes::default(),
+            is_ahead: false,
             freshness: Freshness::default(),
             health: Health::default(),
             meters,
@@ -292,14 +295,27 @@ impl Heard<'_> {
             if let Some(longest) = form.stale_after {
                 self.freshness.sift(&mut samples, now, longest);
             }
-            batches.push(Batch {
-                device: self.index,
-                // A reading that has a time of its own keeps it, so that one that comes twice is the same one.
-                at: reading.at.unwrap_or_else(|| self.times.next(arrived)),
-                samples,
-            });
+            let order = self.order_of(reading.at, arrived);
+            batches.push(batch(self.index, order, samples));
         }
         batches
+    }
+
+    /// Where a reading stands, by its own time if it has one that can be so.
+    fn order_of(&mut self, own: Option<Timestamp>, arrived: Timestamp) -> BatchOrder {
+        let kept = own.map(|own| self.times.own(own, arrived));
+        let is_ahead = kept == Some(None);
+        self.meters.clock_ahead.increment(u64::from(is_ahead));
+        if is_ahead && !self.is_ahead {
+            let own = own.map(|own| own.to_string());
+            tracing::warn!(
+                device = self.device.id,
+                own,
+                "device's clock is ahead: its readings have the time of their arrival; set its clock, and see whether it sends local time as UTC"
+            );
+        }
+        self.is_ahead = is_ahead;
+        kept.flatten().unwrap_or_else(|| self.times.next(arrived))
     }
 
     fn batch_of(&mut self, readings: Readings, arrived: Timestamp, connection: &str) -> Batch {
@@ -316,20 +332,12 @@ impl Heard<'_> {
             _ => Condition::Answering,
         };
         self.health.tell(condition, &self.device.id, connection);
-        Batch {
-            device: self.index,
-            samples: self.samples(readings),
-            at: self.times.next(arrived),
-        }
+        batch(self.index, self.times.next(arrived), self.samples(readings))
     }
 
     /// What the device was like at a time of its own, which is before all that it has said since.
     fn past_batch(&mut self, readings: Readings, own: Timestamp, arrived: Timestamp) -> Batch {
-        Batch {
-            device: self.index,
-            samples: self.samples(readings),
-            at: self.times.past(own, arrived),
-        }
+        batch(self.index, self.times.past(own, arrived), self.samples(readings))
     }
 
     fn samples(&self, readings: Readings) -> Vec<Sample> {
@@ -346,11 +354,16 @@ impl Heard<'_> {
             reading: Reading::Missing(Missing::NoAnswer),
         };
         let samples = self.device.points().map(|(id, _)| missing(id)).collect();
-        Batch {
-            device: self.index,
-            at: self.times.next(Timestamp::now()),
-            samples,
-        }
+        batch(self.index, self.times.next(Timestamp::now()), samples)
+    }
+}
+
+fn batch(device: DeviceIndex, order: BatchOrder, samples: Vec<Sample>) -> Batch {
+    Batch {
+        device,
+        at: order.at,
+        order: order.order,
+        samples,
     }
 }
 

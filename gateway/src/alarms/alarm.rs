@@ -221,6 +221,10 @@ impl Alarm {
 
     /// Lets time pass: delays that have run out, shelving that ends.
     pub fn tick(&mut self, now: Timestamp, delays: Delays) -> Option<Edge> {
+        if let Phase::PendingOn { since } | Phase::PendingOff { since } = &mut self.phase {
+            // A clock that was set back: the delay runs from now on, and not once the clock has caught up.
+            *since = now.min(*since);
+        }
         for aside in [&mut self.shelved, &mut self.out_of_service] {
             aside.take_if(|aside| aside.until <= now);
         }
@@ -238,6 +242,18 @@ impl Alarm {
             }
             _ => None,
         }
+    }
+
+    /// The system's clock was set by `step` while a delay ran: it has lasted as long as before.
+    pub fn set_clock(&mut self, step: SignedDuration) {
+        if let Phase::PendingOn { since } | Phase::PendingOff { since } = &mut self.phase {
+            *since = since.saturating_add(step).unwrap_or(*since);
+        }
+    }
+
+    /// Whether a delay runs.
+    pub fn is_pending(&self) -> bool {
+        matches!(self.phase, Phase::PendingOn { .. } | Phase::PendingOff { .. })
     }
 
     /// When [`Alarm::tick`] has something to do next, if nothing else happens.
@@ -322,6 +338,22 @@ mod tests {
             Some(Edge::Raised { since: at(0) })
         );
         assert_eq!(alarm.state(), AlarmState::ActiveUnacked);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_neither_ends_a_delay_nor_holds_it_up() {
+        let hours = SignedDuration::from_hours(8);
+        for step in [hours, -hours] {
+            let mut alarm = alarm();
+            alarm.take(Level::Holds, at(0), DELAYS);
+            alarm.set_clock(step);
+            assert_eq!(alarm.tick(at(9) + step, DELAYS), None);
+            assert!(alarm.tick(at(10) + step, DELAYS).is_some());
+        }
+        let mut unseen = alarm();
+        unseen.take(Level::Holds, at(28_800), DELAYS);
+        assert_eq!(unseen.tick(at(0), DELAYS), None);
+        assert_eq!(unseen.tick(at(10), DELAYS), Some(Edge::Raised { since: at(0) }));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A point's trend from local history.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use axum::Json;
 use axum::extract::{Path, Query, State as Extract};
@@ -42,8 +42,21 @@ pub struct TrendView {
     point: String,
     unit: String,
     items: Vec<TrendItem>,
+    /// When the system's clock was set after times of this trend, newest first: those are of the clock before it.
+    clock_steps: Vec<ClockStepView>,
     /// Where to go on; null at the end.
     next: Option<String>,
+}
+
+/// A stretch of times that a clock told which was then set.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ClockStepView {
+    /// The first moment that it told.
+    since: String,
+    /// The last.
+    until: String,
+    /// By how many seconds it was set then: above zero it had been behind what it was set to.
+    seconds: f64,
 }
 
 /// One reading, or what the readings of one interval say together.
@@ -91,6 +104,12 @@ pub async fn show(
         .and_then(|every| i64::try_from(every.as_nanos()).ok())
         .map_or(Grain::Readings, Grain::Within);
     let trend = Trend { from, to, grain };
+    let clock_steps = shared
+        .records
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clock_steps(from, to);
+    let clock_steps = clock_steps.map_err(|error| Problem::internal(error.to_string()))?;
     let (history, device_id, wanted) = (Arc::clone(&shared.history), id.clone(), name.clone());
     let buckets = tokio::task::spawn_blocking(move || {
         let mut buckets = Buckets {
@@ -115,6 +134,14 @@ pub async fn show(
         items: buckets
             .iter()
             .map(|bucket| bucket.item(rfc3339(bucket.at, timezone)))
+            .collect(),
+        clock_steps: clock_steps
+            .iter()
+            .map(|step| ClockStepView {
+                since: rfc3339(step.since, timezone),
+                until: rfc3339(step.until, timezone),
+                seconds: step.by().as_secs_f64(),
+            })
             .collect(),
         next: next.map(|at| rfc3339(at, timezone)),
     }))

@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use gateway::store::{Grain, HistoryReader, Piece, Trend};
+use gateway::store::{ClockStep, Grain, HistoryReader, Piece, RecordsReader, Trend};
 use gateway::view::{quality, rfc3339};
 use jiff::Timestamp;
 use model::{Device, Site, Value};
@@ -24,7 +24,8 @@ pub struct Asked {
     pub device: Option<String>,
 }
 
-/// Prints `at,device,point,value,quality,reason`, by device, point and time; works beside a running gateway.
+/// Prints `at,device,point,value,quality,reason,clock_set_by_seconds`, by device, point and time; works beside a running gateway. The
+/// last is empty but for times that a clock told which was set by so much after them.
 pub fn run(asked: &Asked) -> u8 {
     match export(asked) {
         Ok(()) => 0,
@@ -41,6 +42,7 @@ fn export(asked: &Asked) -> Result<(), String> {
     let checked = site::read(&asked.site, site::environment())?;
     let data = asked.data.clone().unwrap_or_else(|| asked.site.join("data"));
     let history = open(&data)?;
+    let clock_steps = clock_steps(&data, asked)?;
     let devices: Vec<&Device> = match &asked.device {
         None => checked.site.devices.values().collect(),
         Some(id) => {
@@ -52,10 +54,11 @@ fn export(asked: &Asked) -> Result<(), String> {
         }
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let written = writeln!(out, "at,device,point,value,quality,reason").map_err(|error| error.to_string());
+    let written = writeln!(out, "at,device,point,value,quality,reason,clock_set_by_seconds")
+        .map_err(|error| error.to_string());
     written?;
     for device in devices {
-        export_device(&mut out, &history, &checked.site, device, asked)?;
+        export_device(&mut out, &history, &clock_steps, &checked.site, device, asked)?;
     }
     out.flush().map_err(|error| error.to_string())
 }
@@ -71,9 +74,21 @@ fn open(data: &Path) -> Result<HistoryReader, String> {
     HistoryReader::open(&path).map_err(|error| error.to_string())
 }
 
+/// The newest step of the clock counts for a moment that it told more than once.
+fn clock_steps(data: &Path, asked: &Asked) -> Result<Vec<ClockStep>, String> {
+    if !data.join("records.db").exists() {
+        return Ok(Vec::new());
+    }
+    let records = RecordsReader::open(data).map_err(|error| error.to_string())?;
+    records
+        .clock_steps(asked.from, asked.to)
+        .map_err(|error| error.to_string())
+}
+
 fn export_device(
     out: &mut impl Write,
     history: &HistoryReader,
+    clock_steps: &[ClockStep],
     site: &Site,
     device: &Device,
     asked: &Asked,
@@ -93,9 +108,13 @@ fn export_device(
             let value = recorded.reading.value().map(shown).unwrap_or_default();
             let at = rfc3339(recorded.at, &site.timezone);
             let reason = reason.unwrap_or_default();
+            let set_by = clock_steps.iter().find(|step| step.covers(recorded.at));
+            let set_by = set_by
+                .map(|step| step.by().as_secs_f64().to_string())
+                .unwrap_or_default();
             let line = writeln!(
                 out,
-                "{at},{},{},{value},{quality},{reason}",
+                "{at},{},{},{value},{quality},{reason},{set_by}",
                 device.id, point.name
             );
             failed = line.err();

@@ -143,8 +143,11 @@ impl Daemon {
             notices: Arc::clone(&notices),
         };
         let mut keeper = Keeper::new(at_the_desk, started_at)?;
-        let recalled = history.shown.look(|reader| keeper.recall(reader, started_at));
-        if let Err(error) = recalled {
+        if recorded_until.is_some_and(|until| until > started_at) {
+            warn!(
+                "the clock is behind what was recorded: rules over minutes are unknown until their windows are full again"
+            );
+        } else if let Err(error) = history.shown.look(|reader| keeper.recall(reader, started_at)) {
             warn!(%error, "rules over minutes are unknown until their windows are full again: the history cannot be read");
         }
         threads.push(start_keeper(keeper, desk.clone(), heard).map_err(DaemonError::Thread)?);

@@ -154,6 +154,7 @@ mod tests {
             commands.take(&Batch {
                 device,
                 at: Timestamp::from_second(second).unwrap(),
+                order: 0,
                 samples: vec![Sample { point, reading }],
             });
             told.extend(

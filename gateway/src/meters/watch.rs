@@ -192,6 +192,7 @@ mod tests {
             live.take(&Batch {
                 device: DeviceIndex(0),
                 at: now,
+                order: 0,
                 samples: vec![Sample {
                     point,
                     reading: Reading::Good(Value::Number(1_000.0 + minute as f64)),
@@ -235,6 +236,7 @@ mod tests {
                 live.take(&Batch {
                     device: DeviceIndex(0),
                     at: now,
+                    order: 0,
                     samples: vec![Sample {
                         point,
                         reading: Reading::Good(Value::Number(value)),

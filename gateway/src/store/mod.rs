@@ -3,6 +3,7 @@
 //! `records.db` has what people did (alarms, tickets, notices; full durability), `outbox.db` what is still to be delivered,
 //! `history.db` what was read. Telemetry can neither lock nor spoil what people did.
 
+mod clock_steps;
 mod copies;
 mod database;
 mod forget;
@@ -20,6 +21,7 @@ mod sight;
 #[cfg(test)]
 pub mod spoil;
 
+pub use clock_steps::ClockStep;
 pub use database::{StoreError, is_spoiled};
 pub use history::{
     Again, Bound, Grain, HistoryReader, HistoryWriter, Piece, Pruned, Recorded, Summary, Trend, Wanted,

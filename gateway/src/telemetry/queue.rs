@@ -155,6 +155,7 @@ mod tests {
         let batch = Arc::new(Batch {
             device: DeviceIndex(0),
             at: Timestamp::UNIX_EPOCH,
+            order: 0,
             samples: Vec::new(),
         });
         (0..count)

@@ -40,6 +40,7 @@ fn middle(device: &Device, index: DeviceIndex, seconds: i64, but: (&str, f64)) -
     Batch {
         device: index,
         at: Timestamp::from_second(seconds).unwrap(),
+        order: 0,
         samples: samples.collect(),
     }
 }

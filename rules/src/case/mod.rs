@@ -263,6 +263,7 @@ fn batch(poll: &Poll, columns: &[String], profile: &Profile) -> Result<Batch, Fa
     Ok(Batch {
         device: DeviceIndex(0),
         at: moment(poll.after),
+        order: 0,
         samples: samples.into_values().collect(),
     })
 }

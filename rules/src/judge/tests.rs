@@ -332,6 +332,42 @@ fn what_is_recalled_says_no_level_by_itself() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_leaves_rules_at_work_and_windows_start_anew() {
+    let mut judge = judge(&rule("low", r#"when: |d| d.avg("pressure", "5s") < 0.5"#));
+    let mut order = 0;
+    let mut said_at = |judge: &mut Judge, seconds: i64, pressure: f64| {
+        order += 1;
+        let batch = Batch {
+            order,
+            ..batch(SMALL_PUMP, seconds, &[number(pressure)])
+        };
+        verdicts(&judge.take(&batch)).concat()
+    };
+    let before: Vec<_> = (28_800..28_810).map(|at| said_at(&mut judge, at, 1.0)).collect();
+    assert_eq!(before.concat(), "unknownclear");
+    let after: Vec<_> = (0..10).map(|at| said_at(&mut judge, at, 0.1)).collect();
+    assert_eq!(after.concat(), "unknownholds", "{after:?}");
+    assert!(
+        judge.next_due().is_none_or(|due| due < second(100)),
+        "nothing waits for the time before"
+    );
+}
+
+#[test]
+fn windows_know_nothing_of_the_time_that_a_clock_was_set_forward_over() {
+    let mut judge = judge(&rule("held", r#"when: |d| d.held("pressure", 0.1, "60s")"#));
+    let mut said = Vec::new();
+    for at in (0..30).chain(28_830..28_900) {
+        if at == 28_830 {
+            judge.set_clock(second(at));
+        }
+        let judgements = judge.take(&batch(SMALL_PUMP, at, &[number(0.1)]));
+        said.extend(judgements.into_iter().map(|one| (at, one.verdict)));
+    }
+    assert_eq!(said, [(0, Verdict::Unknown), (28_890, Verdict::Holds)]);
+}
+
+#[test]
 fn every_window_says_what_its_name_promises() {
     for (when, readings, expected) in [
         (

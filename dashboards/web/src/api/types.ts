@@ -226,10 +226,18 @@ export interface HistoryItem {
   quality: Quality;
 }
 
+/** Times that a clock told which was then set by so many seconds. */
+export interface ClockStep {
+  since: string;
+  until: string;
+  seconds: number;
+}
+
 export interface History {
   point: string;
   unit: string;
   items: HistoryItem[];
+  clock_steps: ClockStep[];
   next: string | null;
 }
 

@@ -1,7 +1,7 @@
 // Tests of turning history into what a chart draws.
 import { expect, test } from 'vitest';
 import type { HistoryItem } from '../api/types';
-import { sparkPath, toTrend, valueRange } from './trend';
+import { clockStepWords, sparkPath, toTrend, valueRange } from './trend';
 
 const item = (second: number, value: number | null, quality: HistoryItem['quality'] = 'good'): HistoryItem => ({
   at: new Date(second * 1_000).toISOString(),
@@ -35,4 +35,15 @@ test('a flat line has room around it, and a quiet one stays quiet', () => {
   expect(valueRange(flat)).toEqual([4.75, 5.25]);
   const [low, high] = valueRange(toTrend([item(0, 0.41), item(1, 0.42)], 1_000), 0.24);
   expect(high - low).toBeGreaterThan(0.2);
+});
+
+test('times of a clock that was set later are told with by how much', () => {
+  const step = { since: '2026-11-24T10:00:00Z', until: '2026-11-24T10:42:00Z', seconds: -28_800 };
+  const now = Date.parse('2026-11-24T12:00:00Z');
+  expect(clockStepWords(step, now, 'UTC', 'zh')).toBe(
+    '10:00:00 至 10:42:00 的时间不可靠：系统时钟后来被拨慢 8 小时',
+  );
+  expect(clockStepWords({ ...step, seconds: 300 }, now, 'UTC', 'en')).toBe(
+    "Times from 10:00:00 to 10:42:00 are doubtful: the system's clock was then set forward by 5 min",
+  );
 });

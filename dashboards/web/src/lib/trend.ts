@@ -1,5 +1,6 @@
 // Turns a point's history into what a chart draws: gaps stay gaps, whatever was not good is one.
-import type { HistoryItem } from '../api/types';
+import type { ClockStep, HistoryItem, Lang } from '../api/types';
+import { momentWords } from './time';
 
 /** Seconds since 1970, then the value and the least and the greatest in that step. */
 export type TrendData = [number[], (number | null)[], (number | null)[], (number | null)[]];
@@ -52,6 +53,24 @@ function push(data: TrendData, atMs: number, value: number | null, min: number |
   data[1].push(value);
   data[2].push(min);
   data[3].push(max);
+}
+
+/** What to know of times that a clock told which was then set. */
+export function clockStepWords(step: ClockStep, now: number, zone: string, lang: Lang): string {
+  const [since, until] = [step.since, step.until].map((at) => momentWords(Date.parse(at), now, zone, lang));
+  const by = amountWords(Math.abs(step.seconds), lang);
+  if (lang === 'zh') return `${since} 至 ${until} 的时间不可靠：系统时钟后来被拨${step.seconds > 0 ? '快' : '慢'} ${by}`;
+  return `Times from ${since} to ${until} are doubtful: the system's clock was then set ${step.seconds > 0 ? 'forward' : 'back'} by ${by}`;
+}
+
+function amountWords(seconds: number, lang: Lang): string {
+  const [amount, zh, en] =
+    seconds < 2 * 3_600
+      ? [seconds / 60, '分钟', 'min']
+      : seconds < 2 * 86_400
+        ? [seconds / 3_600, '小时', 'h']
+        : [seconds / 86_400, '天', 'd'];
+  return `${Math.round(amount)} ${lang === 'zh' ? zh : en}`;
 }
 
 /**

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::{Batch, Connection, ConnectionIndex, Device, DeviceIndex, Unit};
+use model::{Batch, BatchOrder, Connection, ConnectionIndex, Device, DeviceIndex, Unit};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -209,11 +209,12 @@ impl<'site> Poller<'site> {
                 .health
                 .tell(outcome.condition, &polled.device.id, &self.connection.name);
         }
-        let at = polled.times.next(Timestamp::now());
+        let BatchOrder { at, order } = polled.times.next(Timestamp::now());
         self.intake.offer(
             Batch {
                 device: polled.index,
                 at,
+                order,
                 samples: outcome.into_samples(polled.device, &plan),
             },
             &polled.meters.dropped,

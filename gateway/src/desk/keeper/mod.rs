@@ -1,5 +1,6 @@
 //! The desk's thread: hears batches, time and people; judges; writes each change; and only then lets it be seen.
 
+mod clock;
 mod log;
 mod obey;
 mod settle;
@@ -88,6 +89,8 @@ pub struct Keeper {
     beat: sight::Beat,
     /// When the ladder of escalation was looked at last.
     escalated_at: Option<Timestamp>,
+    /// Whether the system's clock is set.
+    clock: clock::KeptClock,
 }
 
 impl Keeper {
@@ -140,6 +143,7 @@ impl Keeper {
             failing: false,
             rules_seconds: histogram!("facility_rules_seconds"),
             beat: sight::Beat::begun(now),
+            clock: clock::KeptClock::begun(Instant::now(), now),
             desk,
         };
         alarms.into_iter().for_each(|alarm| keeper.take_up(alarm));
@@ -161,6 +165,8 @@ impl Keeper {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let mut going_on = true;
+            // Before what was heard, so that no delay runs out over a step, and after it, since some of that may be from before one.
+            let was_set = self.look_at_the_clock();
             for heard in first.into_iter().chain(heard.try_iter().take(GROUP)) {
                 match heard {
                     Heard::Batches(batches, _waiting) => {
@@ -185,6 +191,9 @@ impl Keeper {
                 }
             }
             self.catch_up(handle);
+            if was_set {
+                self.judge.set_clock(Timestamp::now());
+            }
             let judgements = self.judge.tick(Timestamp::now());
             self.note(judgements);
             self.settle(Timestamp::now());

@@ -369,6 +369,7 @@ mod tests {
         Batch {
             device: DeviceIndex(0),
             at: Timestamp::UNIX_EPOCH,
+            order: 0,
             samples: (0..).zip(readings).filter_map(sample).collect(),
         }
     }

@@ -313,6 +313,7 @@ mod tests {
         Batch {
             device: DeviceIndex(0),
             at: begin() + SignedDuration::from_millis(milliseconds),
+            order: 0,
             samples: vec![
                 sample(0, Value::Number(pressure)),
                 sample(1, Value::Bool(pressure > 0.5)),

@@ -27,6 +27,7 @@ fn batch(seconds: i64, pressure: Reading) -> Batch {
     Batch {
         device: DeviceIndex(0),
         at: at(seconds),
+        order: 0,
         samples,
     }
 }
@@ -335,6 +336,7 @@ fn of_device(device: u32, seconds: i64, number: f64) -> Batch {
     Batch {
         device: DeviceIndex(device),
         at: at(seconds),
+        order: 0,
         samples: vec![Sample {
             point: PointId(device * 2),
             reading: Reading::Good(Value::Number(number)),

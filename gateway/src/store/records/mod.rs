@@ -29,6 +29,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/records_4.sql"),
     include_str!("../migrations/records_5.sql"),
     include_str!("../migrations/records_6.sql"),
+    include_str!("../migrations/records_7.sql"),
 ];
 
 /// After so many pages the log is worked into the file (16 MiB). SQLite's own 1,000 are reached by every hundredth change or so,

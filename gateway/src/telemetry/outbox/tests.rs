@@ -84,6 +84,7 @@ impl AtWork {
         let batch = Batch {
             device: DeviceIndex(0),
             at: Timestamp::now(),
+            order: 0,
             samples: vec![sample],
         };
         self.outbox.take(vec![(Arc::new(batch), Some(receipt))]).unwrap();

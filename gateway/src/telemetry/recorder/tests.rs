@@ -23,6 +23,7 @@ fn batch(at: Timestamp) -> Taken {
     let batch = Batch {
         device: DeviceIndex(0),
         at,
+        order: 0,
         samples: vec![sample],
     };
     (Arc::new(batch), None)

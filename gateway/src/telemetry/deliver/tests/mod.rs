@@ -154,6 +154,7 @@ fn batch(second: u32) -> Batch {
     Batch {
         device: DeviceIndex(0),
         at: Timestamp::from_second(1_795_000_000 + i64::from(second)).unwrap(),
+        order: 0,
         samples: vec![
             sample(0, Value::Number(f64::from(second) / 1000.0)),
             sample(1, Value::Bool(true)),
