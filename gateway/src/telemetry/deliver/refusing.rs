@@ -32,7 +32,8 @@ impl Delivery {
     }
 
     /// Where bodies in a row lost every line, nothing more is set aside until the server takes at least one line of those that wait, each
-    /// asked about by itself; none where it does. What it takes then is sent again in its turn, which does no harm.
+    /// asked about by itself. What it takes then is sent again in its turn, which does no harm; and so is what it has just refused, since
+    /// the cause may have been removed meanwhile.
     pub(super) async fn hold_back(&mut self, reason: &str, ahead: &Ahead) -> Option<Next> {
         if !self.lost.is_everything() {
             return None;
@@ -42,7 +43,7 @@ impl Delivery {
             match self.influx.write(compressed(&format!("{line}\n"))).await {
                 Written::Done => {
                     self.lost.passed();
-                    return None;
+                    return Some(Next::On);
                 }
                 Written::Refused(_) | Written::TooLarge(_) => self.suspects.note(&line),
                 other => return Some(self.not_taken(other)),

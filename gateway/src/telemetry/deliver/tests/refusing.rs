@@ -87,3 +87,21 @@ async fn a_body_of_which_nothing_was_written_ends_no_alarm_and_what_is_refused_i
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_was_refused_just_before_the_cause_was_removed_is_asked_about_again() {
+    let mut is_mended = false;
+    let server = Server::start(Box::new(move |seen| {
+        // The newest body's line is the first that is asked about by itself, once eight bodies have lost every line.
+        is_mended |= seen.lines.len() == 1 && second(&seen.lines[0]) == 30;
+        if is_mended { TAKEN } else { REFUSED }.to_owned()
+    }))
+    .await;
+    let way = Way::start(&v2(&server), 30).await;
+    until("the others to arrive", || {
+        let taken: BTreeSet<String> = server.taken().into_iter().collect();
+        taken == way.lines_of(9..=30).into_iter().collect()
+    })
+    .await;
+    assert_eq!(kept(&way), way.lines_of(1..=8));
+}
