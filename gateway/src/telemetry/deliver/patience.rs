@@ -34,8 +34,9 @@ impl Patience {
     /// How long to wait after one more failure.
     pub fn after(&mut self, again: Again) -> Duration {
         let first = match again {
-            Again::After(asked) => return asked.min(ASKED_MOST),
-            Again::Soon => FIRST,
+            Again::After(asked) if asked >= FIRST => return asked.min(ASKED_MOST),
+            // A server that asks for no wait, or one that is over by its clock or ours, is not asked without a pause.
+            Again::After(_) | Again::Soon => FIRST,
             Again::Busy => BUSY_FIRST,
         };
         let wait = self.last.map_or(first, |last| (last * 2).clamp(first, MOST));
@@ -77,7 +78,7 @@ mod tests {
     #[test]
     fn what_a_server_asks_for_is_waited_neither_more_nor_less_but_for_an_hour_at_most() {
         let mut patience = Patience::default();
-        for seconds in [0, 1, 7, 600] {
+        for seconds in [1, 7, 600] {
             let asked = Duration::from_secs(seconds);
             assert_eq!(patience.after(Again::After(asked)), asked);
         }
@@ -101,5 +102,13 @@ mod tests {
             "it is over"
         );
         assert_eq!(asked("later", now), None);
+    }
+
+    #[test]
+    fn a_server_that_asks_for_no_wait_is_waited_for_as_one_that_says_nothing() {
+        let mut patience = Patience::default();
+        let no_wait = || Again::After(Duration::ZERO);
+        let waits: Vec<_> = (0..8).map(|_| patience.after(no_wait()).as_millis()).collect();
+        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
     }
 }
