@@ -33,6 +33,9 @@ pub struct Ahead {
     sent: usize,
     /// Among so many of the first bodies is one that the server refuses; none are suspected when it is 0.
     suspected: usize,
+    /// What a request may have at most, in bodies, after one was taken apart: where a device's every line is refused, the next body is as bad,
+    /// and would be sent again with each search. Doubled with each request that is taken, up to all that was read.
+    careful: Option<usize>,
     /// Bodies up to this number were looked at and are what was packed, but for the one that is spoiled.
     checked: i64,
     /// The body that is not what was packed, once it was looked at; it is not sent.
@@ -53,6 +56,7 @@ impl Ahead {
             in_time: 0,
             sent: 0,
             suspected: 0,
+            careful: None,
             checked: delivered,
             spoiled: None,
         }
@@ -108,6 +112,7 @@ impl Ahead {
             0 => usize::MAX,
             suspected => (suspected / 2).max(1),
         };
+        let most = most.min(self.careful.unwrap_or(usize::MAX));
         let (mut count, mut bytes) = (0, 0);
         for body in self.bodies.iter().take(most) {
             let joins = is_joinable(&body.bytes);
@@ -130,6 +135,10 @@ impl Ahead {
 
     /// The server has taken the request: the number of its last body, and how many samples were in it.
     pub fn taken(&mut self) -> (i64, u64) {
+        self.careful = self
+            .careful
+            .map(|most| most.saturating_mul(2))
+            .filter(|most| *most < self.bodies.len());
         self.suspected = self.suspected.saturating_sub(self.sent);
         self.in_time += 1;
         if self.in_time >= TRIED_AFTER && self.request_bytes < self.most_bytes {
@@ -148,6 +157,7 @@ impl Ahead {
     pub fn refused(&mut self) -> Option<Arc<Body>> {
         if self.sent > 1 {
             self.suspected = self.sent;
+            self.careful = self.careful.map(|_| (self.sent / 2).max(1));
             return None;
         }
         self.bodies.front().cloned()
@@ -205,6 +215,7 @@ impl Ahead {
         self.sent = 1;
         let taken = self.taken();
         self.suspected = 0;
+        self.careful = Some(1);
         taken
     }
 }
@@ -282,7 +293,8 @@ mod tests {
             assert_eq!((found.number, delivered), (i64::from(bad), i64::from(bad) - 1));
             assert!(requests <= 7, "{bad}: {requests} requests");
             assert_eq!(ahead.taken_apart(), (i64::from(bad), 10));
-            assert_eq!(request_bytes(&mut ahead), 100 * (8 - usize::from(bad)));
+            let one = usize::from(bad < 8);
+            assert_eq!(request_bytes(&mut ahead), 100 * one, "the next may be as bad");
         }
     }
 
@@ -348,5 +360,56 @@ mod tests {
             last.push(ahead.taken().0);
         }
         assert_eq!(last, [2, 3, 6]);
+    }
+
+    /// How many bodies travel, counted each time, until all of so many are delivered or taken apart; a server refuses these.
+    fn sent_until_done(bodies: i64, is_bad: impl Fn(i64) -> bool) -> usize {
+        let mut ahead = Ahead::after(0, 0, 10_000);
+        let packed: Vec<Body> = (1..=bodies).map(|number| body(number, 100)).collect();
+        ahead.push(packed);
+        let mut sent = 0;
+        while let Some(first) = ahead.bodies.front().map(|body| body.number) {
+            ahead.request();
+            sent += ahead.sent;
+            let last = first + ahead.sent as i64 - 1;
+            if !(first..=last).any(&is_bad) {
+                ahead.taken();
+            } else if ahead.refused().is_some() {
+                ahead.taken_apart();
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn a_backlog_of_which_every_body_has_a_bad_line_travels_about_once_and_one_bad_body_costs_little() {
+        let all = sent_until_done(100, |_| true);
+        assert!(all <= 100 + 2 * 100, "{all} bodies, the first search included");
+        let none = sent_until_done(100, |_| false);
+        assert_eq!(none, 100);
+        let one = sent_until_done(100, |number| number == 50);
+        assert!(one <= 4 * 100, "{one}");
+        let each_tenth = sent_until_done(100, |number| number % 10 == 0);
+        assert!(each_tenth <= 5 * 100, "{each_tenth}");
+    }
+
+    #[test]
+    fn after_a_body_was_taken_apart_requests_grow_again_with_each_that_is_taken() {
+        let mut ahead = ahead(1);
+        ahead.request();
+        assert!(ahead.refused().is_some());
+        ahead.taken_apart();
+        ahead.push((2..=100).map(|number| body(number, 10 + FRAME_BYTES)).collect());
+        let mut bodies = Vec::new();
+        for _ in 0..5 {
+            ahead.request();
+            bodies.push(ahead.sent);
+            ahead.taken();
+        }
+        assert_eq!(bodies, [1, 2, 4, 8, 16]);
+        ahead.request();
+        assert!(ahead.refused().is_none());
+        ahead.request();
+        assert_eq!(ahead.sent, 16, "half of what was refused");
     }
 }
