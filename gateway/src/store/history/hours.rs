@@ -1,5 +1,7 @@
 //! What each hour says of a series, kept when the readings themselves are long gone.
 
+use std::ops::Range;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::summary::Summary;
@@ -40,27 +42,26 @@ pub(super) const ONE: &str =
 /// A stretch of hours that is told together: its first, how many, and what it says.
 pub(super) type Told = (i64, i64, Summary);
 
-/// Tells what a series' hours say, from one and before another, and whole days together where `takes_day` says so of their first hour;
+/// Tells what a series' hours of a stretch say, and whole days together where `takes_day` says so of their first hour;
 /// whether all of it was wanted.
 pub(super) fn each(
     connection: &Connection,
     series: u32,
-    from: i64,
-    to: i64,
+    stretch: Range<i64>,
     takes_day: impl Fn(i64) -> bool,
     mut tell: impl FnMut(Told) -> bool,
 ) -> rusqlite::Result<bool> {
     let mut one = connection.prepare_cached(ONE)?;
     let mut told_until = i64::MIN;
     // Only hours that there are: a stretch may reach to the end of time.
-    each_hour(connection, from, to, |hour| {
+    each_hour(connection, stretch.start, stretch.end, |hour| {
         if hour < told_until {
             return Ok(true);
         }
         let day = hour.div_euclid(days::HOURS);
         let begins = day * days::HOURS;
-        if from <= begins
-            && begins + days::HOURS <= to
+        if stretch.start <= begins
+            && begins + days::HOURS <= stretch.end
             && takes_day(begins)
             && let Some(said) = days::said(connection, day, series)?
         {

@@ -1,6 +1,6 @@
 //! One point's history over a stretch of time, as fine as it is wanted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use model::Reading;
@@ -28,17 +28,24 @@ impl PointHistory<'_> {
     pub(super) fn each(&self, grain: Grain, mut take: impl FnMut(Piece) -> bool) -> rusqlite::Result<()> {
         let recent: BTreeSet<i64> = recent::slots(self.connection)?.into_iter().collect();
         let (first, last) = slots_of(self.from, self.to);
-        let slots = self.slots(first, last, &recent)?;
-        if !self.older_hours(slots.first().copied(), grain, &mut take)? {
-            return Ok(());
-        }
-        for slot in slots {
-            let begins = slot.saturating_mul(SLOT_NANOSECONDS);
-            let is_whole = self.from <= begins && begins.saturating_add(SLOT_NANOSECONDS) <= self.to;
+        // Hours are told where no readings are left: before those of the newest days, and between what came late and these.
+        let mut untold = self.whole_hours();
+        for (slot, is_packed) in self.slots(first, last, &recent)? {
             let mut said = Vec::new();
             if recent.contains(&slot) {
                 said = recent::of_series(self.connection, slot, self.device, self.series)?;
             }
+            if !is_packed && said.is_empty() {
+                // Only other devices have said something then.
+                continue;
+            }
+            let hour = slot.div_euclid(hours::SLOTS);
+            if !self.hours(untold.start..hour.min(untold.end), grain, &mut take)? {
+                return Ok(());
+            }
+            untold.start = untold.start.max(hour.saturating_add(1));
+            let begins = slot.saturating_mul(SLOT_NANOSECONDS);
+            let is_whole = self.from <= begins && begins.saturating_add(SLOT_NANOSECONDS) <= self.to;
             let goes_on = if is_whole && said.is_empty() && grain.takes(begins, SLOT_NANOSECONDS) {
                 match self.summary(slot)? {
                     Some(summary) => take(Piece::Stretch(timestamp(begins), summary)),
@@ -54,9 +61,10 @@ impl PointHistory<'_> {
                 }
             };
             if !goes_on {
-                break;
+                return Ok(());
             }
         }
+        self.hours(untold, grain, &mut take)?;
         Ok(())
     }
 
@@ -146,46 +154,43 @@ impl PointHistory<'_> {
         Ok(minutes.flatten())
     }
 
-    /// The slots in which the device has anything, and those that have rows, of any device.
-    fn slots(&self, first: i64, last: i64, recent: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
-        let mut slots: BTreeSet<i64> = recent.range(first..=last).copied().collect();
+    /// The slots in which the device has anything packed, and those that have rows, of any device; whether the device's are packed.
+    fn slots(&self, first: i64, last: i64, recent: &BTreeSet<i64>) -> rusqlite::Result<BTreeMap<i64, bool>> {
+        let mut slots: BTreeMap<i64, bool> = recent.range(first..=last).map(|slot| (*slot, false)).collect();
         let mut packed = self
             .connection
             .prepare_cached("SELECT slot FROM times WHERE device = ?1 AND slot >= ?2 AND slot <= ?3")?;
         let packed = packed.query_map(params![self.device, first, last], |row| row.get::<_, i64>(0))?;
         for slot in packed {
-            slots.insert(slot?);
+            slots.insert(slot?, true);
         }
         Ok(slots)
     }
 
-    /// Tells the whole hours before the first slot that has readings; whether more is wanted.
-    fn older_hours(
+    /// The hours that lie in the stretch from their beginning to their end.
+    fn whole_hours(&self) -> Range<i64> {
+        let hour = hours::HOUR_NANOSECONDS;
+        self.from.div_euclid(hour) + i64::from(self.from.rem_euclid(hour) > 0)..self.to.div_euclid(hour)
+    }
+
+    /// Tells hours, and days of them together; whether more is wanted.
+    fn hours(
         &self,
-        first_slot: Option<i64>,
+        stretch: Range<i64>,
         grain: Grain,
         take: &mut impl FnMut(Piece) -> bool,
     ) -> rusqlite::Result<bool> {
-        let hour = hours::HOUR_NANOSECONDS;
-        let from = self.from.div_euclid(hour) + i64::from(self.from.rem_euclid(hour) > 0);
-        let to = self.to.div_euclid(hour);
-        let to = first_slot.map_or(to, |slot| to.min(slot.div_euclid(hours::SLOTS)));
-        if grain == Grain::Readings {
+        if grain == Grain::Readings || stretch.is_empty() {
             return Ok(true);
         }
+        let hour = hours::HOUR_NANOSECONDS;
         let takes = |number: i64, count: i64| grain.takes(number.saturating_mul(hour), count * hour);
         let takes_day = |number| takes(number, days::HOURS);
-        hours::each(
-            self.connection,
-            self.series,
-            from,
-            to,
-            takes_day,
-            |(number, count, summary)| {
-                let begins = timestamp(number.saturating_mul(hour));
-                !takes(number, count) || take(Piece::Stretch(begins, summary))
-            },
-        )
+        let tell = |(number, count, summary): hours::Told| {
+            let begins = timestamp(number.saturating_mul(hour));
+            !takes(number, count) || take(Piece::Stretch(begins, summary))
+        };
+        hours::each(self.connection, self.series, stretch, takes_day, tell)
     }
 
     fn summary(&self, slot: i64) -> rusqlite::Result<Option<Summary>> {

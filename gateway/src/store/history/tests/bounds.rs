@@ -95,6 +95,31 @@ fn hours_are_removed_oldest_first_until_there_are_no_more_than_may_be() {
 }
 
 #[test]
+fn what_comes_late_hides_no_hours_of_its_device_or_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = HistoryWriter::open(folder.path(), &two_fire_mains(), true, at(0))
+        .unwrap()
+        .0;
+    hours_of(&mut writer, 0, 10);
+    writer.prune(bound(10 * HOUR, 0, u64::MAX)).unwrap();
+    let hours: Vec<_> = (0..10).map(|hour| (hour, 2)).collect();
+    writer.put(&of_device(1, 4 * HOUR, 0.5));
+    writer.commit().unwrap();
+    assert_eq!(told_hours(&writer, 10, 1), hours, "another's is late");
+    let mut late = batch(6 * HOUR, pressure(1));
+    for second in 0..3 {
+        late.at = at(6 * HOUR + second);
+        writer.put(&late);
+    }
+    writer.commit().unwrap();
+    pack_all(&mut writer, 10 * HOUR);
+    let mut told = told_hours(&writer, 10, 1);
+    assert_eq!(told.remove(6), (6, 3), "its own is told by its slot");
+    let others: Vec<_> = hours.into_iter().filter(|(hour, _)| *hour != 6).collect();
+    assert_eq!(told, others);
+}
+
+#[test]
 fn a_day_that_is_over_is_told_from_one_row_until_one_of_its_hours_changes() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = open(folder.path());
