@@ -351,8 +351,8 @@ mod tests {
         said
     }
 
-    fn pack(writer: &mut HistoryWriter) {
-        while writer.pack(begin() + SignedDuration::from_mins(20)).unwrap() {}
+    fn pack(writer: &mut HistoryWriter, minutes: i64) {
+        while writer.pack(begin() + SignedDuration::from_mins(minutes)).unwrap() {}
     }
 
     #[test]
@@ -366,7 +366,7 @@ mod tests {
             writer.put(&batch(*at, *pressure));
         }
         writer.commit().unwrap();
-        pack(&mut writer);
+        pack(&mut writer, 20);
         let pressures = || {
             batches
                 .iter()
@@ -379,7 +379,7 @@ mod tests {
         assert!(said(&writer, "pump_running").into_iter().eq(running));
         writer.put(&batch(599_999, 1.0));
         writer.commit().unwrap();
-        pack(&mut writer);
+        pack(&mut writer, 21);
         let with_the_late_one = pressures().chain([(599_999, Value::Number(1.0))]);
         assert!(said(&writer, "main_pressure").into_iter().eq(with_the_late_one));
         assert_eq!(writer.left_out(), 0);

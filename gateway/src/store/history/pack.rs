@@ -119,13 +119,13 @@ impl Packing {
 }
 
 impl HistoryWriter {
-    /// Packs a part of a slot that ended before `before`, each of them in its turn; whether there was one.
+    /// Packs a part of a slot that ended before `before`, each of them in its turn and at most once a minute; whether there was one.
     ///
     /// # Errors
     /// The file cannot be written; what was not packed stays as it was.
     pub fn pack(&mut self, before: Timestamp) -> Result<bool, StoreError> {
         if self.packing.is_none() {
-            let Some(slot) = self.turns.next(slot_of(before)) else {
+            let Some(slot) = self.turns.next(slot_of(before), nanoseconds(before)) else {
                 return Ok(false);
             };
             // What comes late belongs to rows that outlive these.
@@ -149,9 +149,7 @@ impl HistoryWriter {
                 self.left_out += packing.left_out;
                 self.packing = None;
                 self.days.add(slot.div_euclid(hours::SLOTS));
-                if !has_more {
-                    self.turns.done(slot);
-                }
+                self.turns.done(slot, *has_more, nanoseconds(before));
             }
             Err(error) => {
                 // What the failed step held is gone: the slot is begun again when its turn comes.

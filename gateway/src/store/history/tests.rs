@@ -115,7 +115,8 @@ fn a_late_batch_joins_the_slot_that_was_packed() {
     write(&mut writer, &batch(300, pressure(300)));
     let written: Vec<_> = (0..600).map(|second| (second, pressure(second))).collect();
     assert_eq!(seconds_and_readings(&reader, trend(0, 9999)), written);
-    assert_eq!(pack(&mut writer, 700), 1);
+    assert_eq!(pack(&mut writer, 701), 0, "it was packed a second ago");
+    assert_eq!(pack(&mut writer, 760), 1);
     assert_eq!(seconds_and_readings(&reader, trend(0, 9999)), written);
 }
 
@@ -309,7 +310,7 @@ fn an_hour_says_its_mean_and_ends_when_its_readings_are_gone() {
     assert!((hour.sum - by_slots.sum).abs() < 1e-9);
 
     write(&mut writer, &batch(3_060, pressure(3)));
-    pack(&mut writer, 12_600);
+    pack(&mut writer, 12_660);
     writer.prune(bound(6_600, 0, u64::MAX)).unwrap();
     assert_eq!(
         told()[1].1.count,

@@ -152,7 +152,7 @@ fn a_day_that_is_over_is_told_from_one_row_until_one_of_its_hours_changes() {
         writer.put(&batch(20 * HOUR + second, pressure(1)));
     }
     writer.commit().unwrap();
-    pack_all(&mut writer, CENTURY * 2);
+    pack_all(&mut writer, CENTURY * 2 + 60);
     writer.prune(without_readings).unwrap();
     let told = told_hours(&writer, until, 24);
     assert_eq!((told.len(), told[20]), (38, (20, 3)), "hours again");
