@@ -34,10 +34,15 @@ pub(crate) fn request(question: &Question) -> [u8; REQUEST_BYTES] {
 
 /// Looks for the answer in what has arrived, past the frames of others, noise, and the echo that some adapters make of our own
 /// request: how many bytes are done with, and what was said, if anything was. What is left is never longer than a frame.
+///
+/// At addresses 768 to 1023 the echo has the form of an answer with three bytes of data and a right check sum, so what equals the
+/// request is never the answer: a unit that says just these bytes is silent rather than an echo a value.
 pub(crate) fn find(arrived: &[u8], question: &Question) -> (usize, Option<Said>) {
+    let echo = request(question);
     let mut done = 0;
     while let Some(rest) = arrived.get(done..).filter(|rest| !rest.is_empty()) {
         match whole(rest) {
+            Some(frame) if frame == echo => done += frame.len(),
             Some(frame) => {
                 done += frame.len();
                 let said = frame
@@ -47,7 +52,7 @@ pub(crate) fn find(arrived: &[u8], question: &Question) -> (usize, Option<Said>)
                     return (done, said);
                 }
             }
-            None if may_begin(rest, question) => break,
+            None if may_begin(rest, question) || echo.starts_with(rest) => break,
             None => done += 1,
         }
     }
@@ -147,6 +152,48 @@ mod tests {
         ];
         for (name, bytes, said) in cases {
             assert_eq!(find(bytes, &question()).1, *said, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_echo_of_a_request_that_reads_as_an_answer_is_passed_over() {
+        type Case = (RegisterTable, u16, u8, &'static [u8], Answer);
+        let bits = (0..20).map(|bit| bit == 19).collect();
+        let cases: &[Case] = &[
+            (RegisterTable::Coil, 20, 1, &[3, 0, 0, 8], Answer::Bits(bits)),
+            (
+                RegisterTable::Holding,
+                1,
+                3,
+                &[2, 0, 9],
+                Answer::Registers(vec![9]),
+            ),
+        ];
+        for (table, count, function, data, answer) in cases {
+            let read = Read {
+                table: *table,
+                first: 0x305,
+                count: *count,
+                slots: Vec::new(),
+            };
+            let question = Question::new(7, &read).unwrap();
+            let line = [
+                request(&question).to_vec(),
+                framed(&[&[7, *function], *data].concat()),
+            ]
+            .concat();
+            let mut arrived = Vec::new();
+            for (number, byte) in line.iter().enumerate() {
+                arrived.push(*byte);
+                let (done, said) = find(&arrived, &question);
+                let expected = (number + 1 == line.len()).then(|| Said::Answer(answer.clone()));
+                assert_eq!(said, expected, "{table:?} after {number}");
+                arrived.drain(..done);
+            }
+            assert_eq!(
+                find(&line, &question),
+                (line.len(), Some(Said::Answer(answer.clone())))
+            );
         }
     }
 

@@ -111,6 +111,25 @@ async fn a_dead_unit_behind_a_serial_server_does_not_reconnect_the_others() {
 }
 
 #[tokio::test]
+async fn an_echo_that_reads_as_an_answer_is_no_value_on_a_serial_line() {
+    // At these addresses a request has the form of an answer with three bytes of data.
+    let line = line(|request| {
+        let body = [request.first.to_be_bytes(), request.count.to_be_bytes()].concat();
+        let echo = request.frame(0, &[&[request.function], body.as_slice()].concat());
+        match request.number {
+            0 => vec![Deed::Send(echo)],
+            _ => vec![Deed::Send(echo), Deed::Send(request.right())],
+        }
+    });
+    let mut running = run(fast(site(line, [(Unit::Modbus(1), registers(&[0x305]))]), ms(50)));
+    assert_eq!(readings(&running.next().await), [NO_ANSWER]);
+    while readings(&running.next().await) == [NO_ANSWER] {}
+    for _ in 0..5 {
+        assert_eq!(readings(&running.next().await), [good(0x305 + 100)]);
+    }
+}
+
+#[tokio::test]
 async fn noise_echoes_and_frames_in_pieces_on_a_serial_line_are_read_right() {
     let line = line(|request| {
         let (right, stranger) = (request.right(), request.frame(0, &[0x83, 2]));
