@@ -41,7 +41,11 @@ impl Learnt {
     /// Learns from what a poll tried; whether anything is to be planned anew.
     ///
     /// A device that refuses everything shows nothing of its registers: it may be starting, or be another one.
+    /// A poll that had nothing to ask shows nothing at all.
     pub(crate) fn digest(&mut self, tried: &[Tried]) -> bool {
+        if tried.is_empty() {
+            return false;
+        }
         let before = self.clone();
         if tried.iter().all(|tried| tried.refused.is_some()) {
             self.borders.retain(|_, border| *border == Border::Sure);

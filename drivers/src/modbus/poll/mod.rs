@@ -200,7 +200,7 @@ impl<'site> Poller<'site> {
         } else {
             Outcome::nothing()
         };
-        if !outcome.heard {
+        if !outcome.heard && !plan.reads.is_empty() {
             // All points are read at the first poll that is answered again, the slow ones as well.
             polled.poll = 0;
         }

@@ -229,6 +229,25 @@ async fn a_unit_that_comes_back_is_read_whole_again() {
 }
 
 #[tokio::test]
+async fn points_that_are_all_slow_are_read_at_their_own_polls_only() {
+    let server = RawServer::start(|request| vec![Deed::Send(request.right())]).await;
+    let mut slow = point_at(Holding, 0, DataType::U16);
+    slow.every = 10;
+    let slow = site(
+        modbus_at(server.address),
+        [(Unit::Modbus(1), profile(vec![slow]))],
+    );
+    let mut running = run(fast(slow, Duration::from_millis(10)));
+    let mut read = Vec::new();
+    for poll in 0..25 {
+        if !running.next().await.samples.is_empty() {
+            read.push(poll);
+        }
+    }
+    assert_eq!(read, [0, 10, 20]);
+}
+
+#[tokio::test]
 async fn a_server_that_closes_after_every_answer_still_works() {
     let server = RawServer::start(|request| vec![Deed::Send(request.right()), Deed::Close]).await;
     let mut running = run(one_device(&server, &[0, 500, 1000]));

@@ -201,6 +201,25 @@ fn polls_of_faster_points_neither_end_a_search_among_slower_ones_nor_mislead_it(
     assert_eq!(healing.learnt.borders().count(), 0);
 }
 
+#[test]
+fn a_poll_that_has_nothing_to_ask_does_not_end_a_search() {
+    let device = Picky {
+        holes: (20..200).collect(),
+        most: 125,
+    };
+    let points = points(0..100);
+    let mut healing = Healing::new(Learnt::default());
+    let mut requests = 0;
+    for _ in 0..400 {
+        let plan = plan_of(&points, &healing);
+        device.poll(&plan, &mut healing);
+        requests = healing.tried.len();
+        device.poll(&Plan::default(), &mut healing);
+    }
+    assert_eq!(shapes(&points, &healing), [(0, 20)]);
+    assert_eq!(requests, 1);
+}
+
 proptest! {
     #[test]
     fn whatever_a_device_refuses_all_that_it_has_is_read_in_the_end_and_nothing_is_refused_any_more(
