@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::field::Field;
-use crate::modbus::learnt::{Border, Learnt, Length, MOST_KEPT, Stretch};
+use crate::modbus::learnt::{Border, Learnt, Length, Stretch};
 
 /// A file beyond this is not ours: a campus of devices that all refuse something has far less.
 const LARGEST_FILE_BYTES: u64 = 16 << 20;
@@ -115,10 +115,8 @@ fn one(device: &Device, learnt: &Learnt) -> Json {
             .map(|(stretch, code)| json!([stretch.table.name(), stretch.first, stretch.count, code]))
             .collect::<Vec<_>>(),
         "borders": learnt
-            .borders
-            .iter()
-            .filter(|(_, border)| **border == Border::Sure)
-            .map(|((table, at), _)| json!([table.name(), at]))
+            .sure_borders()
+            .map(|((table, at), whole)| json!([table.name(), at, whole]))
             .collect::<Vec<_>>(),
         "registers": length(learnt.registers),
         "bits": length(learnt.bits),
@@ -137,13 +135,14 @@ pub(crate) fn parse(text: &str, site: &Site) -> Option<BTreeMap<String, Learnt>>
     for device in site.devices.values() {
         let Some(one) = kept.get(&device.id) else { continue };
         if one.get("profile")?.as_str()? == fingerprint(device) {
-            known.insert(device.id.clone(), learnt(one)?);
+            known.insert(device.id.clone(), learnt(one, device.profile.points.len())?);
         }
     }
     Some(known)
 }
 
-fn learnt(json: &Json) -> Option<Learnt> {
+/// Of a device with so many points; whoever kept more refused stretches or borders than that was not this gateway.
+fn learnt(json: &Json, points: usize) -> Option<Learnt> {
     let mut learnt = Learnt::default();
     for row in json.get("refused")?.as_array()? {
         let stretch = Stretch {
@@ -152,7 +151,7 @@ fn learnt(json: &Json) -> Option<Learnt> {
             count: narrow(row.get(2)?)?,
         };
         let is_one_to_ask = (1..=MOST_AT_ONCE).contains(&stretch.count) && stretch.end() <= 0x1_0000;
-        if !is_one_to_ask || learnt.refused.len() >= MOST_KEPT {
+        if !is_one_to_ask || learnt.refused.len() >= points {
             return None;
         }
         learnt
@@ -160,12 +159,14 @@ fn learnt(json: &Json) -> Option<Learnt> {
             .insert(stretch, u8::try_from(row.get(3)?.as_u64()?).ok()?);
     }
     for row in json.get("borders")?.as_array()? {
-        if learnt.borders.len() >= MOST_KEPT {
+        if learnt.borders.len() >= points {
             return None;
         }
+        // An earlier version did not keep how long the block was that showed it.
+        let whole = row.get(2).map_or(Some(0), narrow)?;
         learnt
             .borders
-            .insert((table(row.get(0)?)?, narrow(row.get(1)?)?), Border::Sure);
+            .insert((table(row.get(0)?)?, narrow(row.get(1)?)?), Border::Sure(whole));
     }
     learnt.registers = length(json.get("registers")?)?;
     learnt.bits = length(json.get("bits")?)?;
@@ -237,7 +238,7 @@ mod tests {
             count: 1,
         };
         learnt.refused.insert(stretch, 2);
-        learnt.borders.insert((RegisterTable::Coil, 16), Border::Sure);
+        learnt.borders.insert((RegisterTable::Coil, 16), Border::Sure(40));
         learnt
     }
 

@@ -9,10 +9,7 @@ use std::time::Duration;
 
 use model::RegisterTable;
 
-pub(crate) use refusals::Tried;
-
-/// At most so many refused stretches and borders are kept of a device; one that has more is not what its profile describes.
-pub(crate) const MOST_KEPT: usize = 256;
+pub(crate) use refusals::{Doubted, Tried};
 
 /// Registers or bits that stand together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +27,16 @@ impl Stretch {
         u32::from(self.first) + u32::from(self.count)
     }
 
+    /// Whether it goes on beyond a border.
+    pub(crate) fn is_across(&self, (table, at): (RegisterTable, u16)) -> bool {
+        self.table == table && self.first < at && u32::from(at) < self.end()
+    }
+
+    /// Whether the other stands wholly inside it.
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        self.table == other.table && self.first <= other.first && other.end() <= self.end()
+    }
+
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.table == other.table
             && u32::from(self.first) < other.end()
@@ -41,17 +48,30 @@ impl Stretch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Border {
     /// It parts a block that was refused, for a reason that is still looked for.
-    Tried,
+    Tried(Parts),
     /// It says nothing of the device, but keeps what was found apart while something is still looked for.
     Passing,
-    /// What stands across it must not be read.
-    Sure,
+    /// What stands across it must not be read; the length of the block that showed it.
+    Sure(u16),
+}
+
+impl Border {
+    pub(crate) fn is_sure(self) -> bool {
+        matches!(self, Self::Sure(_))
+    }
+}
+
+/// The two parts in which a refused block is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) left: Stretch,
+    pub(crate) right: Stretch,
 }
 
 /// What a device has shown of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Learnt {
-    /// Stretches that were refused, each a point's, with the exception's code. They are left out.
+    /// Stretches that were refused, each a point's, with the exception's code. They are left out. As many as points at most.
     pub refused: BTreeMap<Stretch, u8>,
     /// Where a block must not go on: the first register after each border.
     pub(crate) borders: BTreeMap<(RegisterTable, u16), Border>,
@@ -62,6 +82,7 @@ pub struct Learnt {
     /// The rest between two requests that was found to be needed; zero for none.
     pub pause: Duration,
     pub(crate) suspicions: u8,
+    pub(crate) doubted: Doubted,
 }
 
 /// How long a block a device takes, as far as it is known.
@@ -98,6 +119,34 @@ impl Learnt {
             && self.borders.is_empty()
             && self.lengths().all(|length| length.refused.is_none())
             && self.pause.is_zero()
+    }
+
+    /// Whether devices that have shown the one and the other are asked alike.
+    pub(crate) fn asks_as(&self, other: &Self) -> bool {
+        let most = |learnt: &Self| [learnt.registers, learnt.bits].map(|length| length.most(u16::MAX));
+        self.refused == other.refused
+            && self.borders.keys().eq(other.borders.keys())
+            && most(self) == most(other)
+    }
+
+    /// Whether the same is kept of both.
+    pub(crate) fn is_kept_as(&self, other: &Self) -> bool {
+        let lengths = |learnt: &Self| {
+            [learnt.registers, learnt.bits]
+                .map(|length| length.refused.map(|refused| (length.proven, refused)))
+        };
+        self.refused == other.refused
+            && self.sure_borders().eq(other.sure_borders())
+            && lengths(self) == lengths(other)
+            && self.pause == other.pause
+    }
+
+    /// The borders that a device has shown, each with the length of the block that showed it.
+    pub(crate) fn sure_borders(&self) -> impl Iterator<Item = ((RegisterTable, u16), u16)> {
+        self.borders.iter().filter_map(|(at, border)| match border {
+            Border::Sure(whole) => Some((*at, *whole)),
+            Border::Tried(_) | Border::Passing => None,
+        })
     }
 
     fn lengths(&self) -> impl Iterator<Item = &Length> {

@@ -1,5 +1,6 @@
 //! The fewest reads that bring all the points that are due: registers that stand together or near are read together.
 
+mod across;
 pub(crate) mod book;
 mod parting;
 mod span;
@@ -7,6 +8,7 @@ mod span;
 use model::{ModbusLimits, Point, RegisterTable};
 
 use super::learnt::{Learnt, Stretch, Tried};
+pub(crate) use across::across;
 pub(crate) use parting::part;
 use span::{Bounds, Span, begin, grow, holds};
 

@@ -8,7 +8,7 @@ use super::Read;
 /// Reading this many registers that nobody asked for costs less than one more request.
 pub(super) const REGISTER_GAP: u32 = 16;
 /// The same for coils and discrete inputs.
-const BIT_GAP: u32 = 64;
+pub(super) const BIT_GAP: u32 = 64;
 
 /// What one point takes of a table.
 pub(super) struct Span {

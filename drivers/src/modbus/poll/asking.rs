@@ -27,12 +27,13 @@ impl Asking<'_, '_> {
         outcome.condition = Condition::Answering;
         for read in &self.plan.reads {
             if !self.ask_whole(read, &mut outcome).await {
+                self.healing.cut();
                 return outcome;
             }
         }
         outcome.begin(self.device, self.plan);
         self.healing.answered_all();
-        if let Some(read) = self.healing.next_retry() {
+        if let Some(read) = self.healing.next_retry(self.plan, &self.device.profile.modbus) {
             // What comes of it is only learnt from: the point's sample is that of its refusal until the next poll.
             let mut aside = Outcome::nothing();
             self.ask(&read, &mut aside).await;
@@ -97,6 +98,8 @@ impl Asking<'_, '_> {
                 );
                 if is_about_registers {
                     self.healing.tried(read, Some(code));
+                } else {
+                    self.healing.cut();
                 }
                 return Some(is_about_registers);
             }
@@ -104,6 +107,7 @@ impl Asking<'_, '_> {
                 self.meters.malformed.increment(1);
                 outcome.heard = true;
                 outcome.condition = Condition::Malformed;
+                self.healing.cut();
                 outcome.miss(read, Missing::Malformed);
                 return Some(false);
             }

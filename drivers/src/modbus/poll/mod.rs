@@ -192,9 +192,15 @@ impl<'site> Poller<'site> {
                 self.next_probe = self.wire.now() + self.connection.timeout * PROBE_SHARE;
             }
             outcome.weigh(backoff, polled.healing.learnt.may_need_rest(), now);
-            if polled.healing.end(&polled.device.id) {
+            let lesson = polled.healing.end(&polled.device.id);
+            if lesson.is_plan_new {
                 polled.plans = self.field.plans(polled.device, &polled.healing.learnt);
+            }
+            if lesson.is_to_keep {
                 self.field.learn(polled.index, &polled.healing.learnt);
+            }
+            if polled.healing.wants_all() {
+                polled.poll = 0;
             }
             outcome
         } else {

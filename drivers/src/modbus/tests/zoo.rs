@@ -73,13 +73,14 @@ async fn one_register_that_is_not_there_costs_no_other_point_even_in_the_first_p
 async fn a_hole_between_two_points_is_no_longer_read() {
     let (server, asked) = picky(&[2], 125).await;
     let mut running = run(fast(one_device(&server, &[0, 4]), ms(50)));
-    for _ in 0..3 {
+    for _ in 0..5 {
         assert_eq!(readings(&running.next().await), [good(100), good(104)]);
     }
     let asked = asked.lock().unwrap();
+    // What is refused once may be so by chance.
     assert_eq!(
         asked.iter().filter(|asked| **asked == (0, 5)).count(),
-        1,
+        2,
         "{asked:?}"
     );
 }
