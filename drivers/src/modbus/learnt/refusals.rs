@@ -169,8 +169,9 @@ impl Learnt {
 
     /// All blocks of a table that were refused have been asked for in all their parts: says why they were refused.
     ///
-    /// Only the innermost borders tell, since what was wrong there was wrong with all the blocks around it as well: the others go,
-    /// and are found again if there was more. Lengths come first, since a block that was too long says nothing of its gaps.
+    /// Only borders of which both parts have come tell. What was wrong there was wrong with all the blocks around it as well, so the
+    /// borders that led there go, and are found again if there was more. Lengths come first, since a block that was too long says
+    /// nothing of its gaps.
     fn settle(&mut self, table: RegisterTable, tried: &[Tried]) {
         let of_table = self.borders.iter().filter(|((its, _), _)| *its == table);
         let parted: Vec<(u16, Parts)> = of_table
@@ -181,14 +182,9 @@ impl Learnt {
             .collect();
         self.borders
             .retain(|(its, _), border| *its != table || border.is_sure());
-        let is_innermost = |at: u16, parts: &Parts| {
-            let mut others = parted.iter().map(|(other, _)| *other);
-            !others
-                .any(|other| other != at && parts.left.first < other && u32::from(other) < parts.right.end())
-        };
         let mut told: Vec<_> = parted
             .iter()
-            .filter(|(at, parts)| is_innermost(*at, parts) && parts.have_come(tried))
+            .filter(|(_, parts)| parts.have_come(tried))
             .collect();
         told.sort_by_key(|(at, parts)| (!parts.is_gapless(), *at));
         for (at, parts) in told {
