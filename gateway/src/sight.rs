@@ -33,8 +33,8 @@ pub struct Sight {
     pub storage: Vec<Trouble>,
     /// The room that is set aside on the disk.
     pub reserve: Reserve,
-    /// When the newest sample of before the start was read.
-    pub recorded_until: Option<Timestamp>,
+    /// When the run before was looking last, as its clock had it.
+    pub looked_until: Option<Timestamp>,
     /// Where levels go.
     pub desk: DeskHandle,
 }
@@ -79,7 +79,7 @@ impl Sight {
                 "数据无法存盘",
                 "Telemetry is not stored",
             ));
-            self.desk.own(behind(self.recorded_until, now));
+            self.desk.own(behind(self.looked_until, now));
             self.desk.own(clock.level(now));
         }
     }
@@ -137,8 +137,8 @@ fn told(name: &str, stand: &DeliveryStand) -> String {
 }
 
 /// Whether the clock is behind what was recorded before the start: then it was wrong before, or is now.
-fn behind(recorded_until: Option<Timestamp>, now: Timestamp) -> OwnLevel {
-    let reason = recorded_until.filter(|until| now.duration_since(*until) < -STEP);
+fn behind(looked_until: Option<Timestamp>, now: Timestamp) -> OwnLevel {
+    let reason = looked_until.filter(|until| now.duration_since(*until) < -STEP);
     let reason = reason.map(|until| format!("{now} < {until}"));
     level(
         OwnRule::ClockBehind,

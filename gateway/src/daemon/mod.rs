@@ -120,12 +120,12 @@ impl Daemon {
             outbox,
             deliveries,
             history,
-            recorded_until,
             troubles,
         } = storing::open(&seen.site, data, &stop, &mut threads, &mut tasks)?;
 
         // The desk: rules, alarms, tickets, notices.
         let mut records = Records::open(data)?;
+        let looked_until = records.last_seen()?;
         let (desk, heard) = DeskHandle::new();
         let (changed, changes) = broadcast::channel(CHANGES_QUEUE);
         let notices = Arc::new(Notify::new());
@@ -143,9 +143,9 @@ impl Daemon {
             notices: Arc::clone(&notices),
         };
         let mut keeper = Keeper::new(at_the_desk, started_at)?;
-        if recorded_until.is_some_and(|until| until > started_at) {
+        if looked_until.is_some_and(|until| until > started_at) {
             warn!(
-                "the clock is behind what was recorded: rules over minutes are unknown until their windows are full again"
+                "the clock is behind the end of the last run: rules over minutes are unknown until their windows are full again"
             );
         } else if let Err(error) = history.shown.look(|reader| keeper.recall(reader, started_at)) {
             warn!(%error, "rules over minutes are unknown until their windows are full again: the history cannot be read");
@@ -168,7 +168,7 @@ impl Daemon {
                 .collect(),
             storage: troubles,
             reserve,
-            recorded_until,
+            looked_until,
             desk: desk.clone(),
         };
         tasks.spawn(sight.run(stop.clone()));

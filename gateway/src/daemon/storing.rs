@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::DaemonError;
 use crate::api::Destination;
-use crate::store::{HistoryReader, OutboxWriter, is_spoiled};
+use crate::store::OutboxWriter;
 use crate::telemetry::{
     self, Bounds, Delivery, DeliveryParts, Influx, Keep, Outbox, OutboxParts, Recorder, Room, ShownHistory,
     Trouble,
@@ -35,8 +35,6 @@ pub(super) struct Storing {
     pub(super) outbox: Option<Outbox>,
     pub(super) deliveries: Vec<Destination>,
     pub(super) history: History,
-    /// When the newest sample of before the start was read.
-    pub(super) recorded_until: Option<Timestamp>,
     /// Why something is not stored.
     pub(super) troubles: Vec<Trouble>,
 }
@@ -73,11 +71,6 @@ pub(super) fn open(
         counts_taken,
     )?;
     threads.push(started.thread);
-    let recorded_until = match started.shown.look(HistoryReader::newest) {
-        // It is begun anew: telemetry never keeps a gateway from starting.
-        Err(error) if is_spoiled(&error) => None,
-        newest => newest?,
-    };
     Ok(Storing {
         outbox,
         deliveries,
@@ -85,7 +78,6 @@ pub(super) fn open(
             recorder: started.recorder,
             shown: started.shown,
         },
-        recorded_until,
         troubles: vec![outbox_trouble, history_trouble],
     })
 }

@@ -1,7 +1,7 @@
 //! What reports are worked out from, in `records.db`: when the gateway was looking, what each condition was, a period's tickets.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::StoreError;
 use super::database::{nanoseconds, timestamp};
@@ -24,11 +24,7 @@ impl Records {
         goes_on: impl Fn(&str) -> bool,
     ) -> Result<Vec<ConditionSpan>, StoreError> {
         self.database.transact(|transaction| {
-            let seen: Option<i64> = transaction
-                .query_row("SELECT max(seen_at) FROM runs", [], |row| row.get(0))
-                .optional()?
-                .flatten();
-            let seen = seen.unwrap_or_else(|| nanoseconds(now));
+            let seen = last_seen(transaction)?.unwrap_or_else(|| nanoseconds(now));
             transaction.execute(
                 "UPDATE conditions SET until = max(since, ?1) WHERE until IS NULL AND kind = 'unknown'",
                 [seen],
@@ -48,6 +44,7 @@ impl Records {
                 "INSERT INTO runs (started_at, seen_at) VALUES (?1, ?1) ON CONFLICT (started_at) DO NOTHING",
                 [nanoseconds(now)],
             )?;
+            note_seen(transaction, now)?;
             Ok(lasting)
         })
     }
@@ -57,16 +54,38 @@ impl Records {
     /// # Errors
     /// It could not be written; the time until the next one that can be will count as unseen if the gateway ends before.
     pub fn seen(&mut self, started_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        self.database.run(|connection| {
-            connection
+        self.database.transact(|transaction| {
+            transaction
                 .prepare_cached(
                     "INSERT INTO runs (started_at, seen_at) VALUES (?1, max(?1, ?2))
                      ON CONFLICT (started_at) DO UPDATE SET seen_at = max(seen_at, ?2)",
                 )?
-                .execute([nanoseconds(started_at), nanoseconds(now)])
-        })?;
-        Ok(())
+                .execute([nanoseconds(started_at), nanoseconds(now)])?;
+            note_seen(transaction, now)
+        })
     }
+
+    /// When the gateway was looking last, as its clock had it then; none before the first time.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn last_seen(&self) -> Result<Option<Timestamp>, StoreError> {
+        let seen = self.database.run(last_seen)?;
+        Ok(seen.map(timestamp))
+    }
+}
+
+fn last_seen(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection
+        .query_row("SELECT at FROM last_seen", [], |row| row.get(0))
+        .optional()
+}
+
+fn note_seen(transaction: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO last_seen (one, at) VALUES (0, ?1)")?
+        .execute([nanoseconds(now)])?;
+    Ok(())
 }
 
 /// Writes one stretch: new, or with its end.
@@ -381,5 +400,18 @@ mod tests {
         assert_eq!(numbers(50, 1_000), [2]);
         assert_eq!(numbers(50, 1_001), [2, 3]);
         assert_eq!(numbers(-100, 0), Vec::<u64>::new());
+    }
+
+    #[test]
+    fn a_run_whose_clock_was_years_ahead_is_not_when_the_gateway_was_looking_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut records = Records::open(folder.path()).unwrap();
+        assert_eq!(records.last_seen().unwrap(), None);
+        let ahead = 10 * 366 * 86_400;
+        records.begin_run(at(ahead), |_| true).unwrap();
+        records.seen(at(ahead), at(ahead + 30)).unwrap();
+        assert_eq!(records.last_seen().unwrap(), Some(at(ahead + 30)));
+        records.seen(at(0), at(30)).unwrap();
+        assert_eq!(records.last_seen().unwrap(), Some(at(30)));
     }
 }

@@ -176,23 +176,6 @@ impl HistoryReader {
             Ok(())
         })
     }
-
-    /// When the newest batch was read, or its slot of ten minutes began.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
-        let newest: Option<i64> = self.database.run(|connection| {
-            let read: Option<i64> =
-                connection.query_row("SELECT max(newest) FROM recent", [], |row| row.get(0))?;
-            let packed: Option<i64> =
-                connection.query_row("SELECT max(slot) FROM blocks", [], |row| row.get(0))?;
-            // Here, where nothing is beyond all numbers.
-            let packed = packed.map(|slot| slot.saturating_mul(SLOT_NANOSECONDS));
-            Ok(read.max(packed))
-        })?;
-        Ok(newest.map(timestamp))
-    }
 }
 
 /// The oldest slot that has readings.

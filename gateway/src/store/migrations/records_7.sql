@@ -5,3 +5,10 @@ CREATE TABLE clock_steps (
     until  INTEGER NOT NULL,
     set_to INTEGER NOT NULL
 ) STRICT;
+
+-- When the gateway was looking last, as its clock had it then: one row. The greatest of `runs` may be of a clock that was years ahead.
+CREATE TABLE last_seen (
+    one INTEGER PRIMARY KEY CHECK (one = 0),
+    at  INTEGER NOT NULL
+) STRICT;
+INSERT INTO last_seen (one, at) SELECT 0, max(seen_at) FROM runs HAVING max(seen_at) IS NOT NULL;
