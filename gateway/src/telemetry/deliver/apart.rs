@@ -56,7 +56,7 @@ pub struct Apart {
 #[derive(Debug)]
 pub struct Judged {
     /// The lines to be set aside.
-    pub bad: Vec<BadLine>,
+    pub bad: Arc<[BadLine]>,
     /// How many samples were not written …
     pub refused: u64,
     /// … and how many of these cannot be set aside, either.
@@ -161,7 +161,7 @@ impl Apart {
             is_written: self.spoiled.is_none() && self.bad.len() < self.lines.len(),
             refused: in_bad + unreadable,
             unreadable,
-            bad: self.bad,
+            bad: self.bad.into(),
             spoiled: self.spoiled,
         }
     }
@@ -269,7 +269,7 @@ mod tests {
                 (judged.unreadable, judged.refused),
                 (0, judged.bad.len() as u64 * 2)
             );
-            (written, judged.bad.into_iter().map(|bad| bad.line).collect())
+            (written, judged.bad.iter().map(|bad| bad.line.clone()).collect())
         }
 
         fn answer(&mut self, text: &str) -> Result<(), Refusal> {

@@ -17,6 +17,9 @@ use crate::failure::chain;
 /// How long a write may take; connecting a third of it.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// So much of an answer is read, in bytes: InfluxDB 3 lists every bad line.
+const ANSWER_BYTES: usize = 64 << 10;
+
 /// A server that takes line protocol.
 pub struct Influx {
     by_hand: ByHand,
@@ -185,7 +188,7 @@ impl ByHand {
                 let after = header
                     .and_then(|header| header.to_str().ok())
                     .and_then(|header| asked(header, Timestamp::now()));
-                of_status(status, &response.text().await.unwrap_or_default(), after)
+                of_status(status, &beginning(response).await, after)
             }
             Err(error) if error.is_timeout() && !error.is_connect() => {
                 Written::Slow(chain(&error.without_url()))
@@ -193,6 +196,17 @@ impl ByHand {
             Err(error) => Written::Later(chain(&error.without_url()), Again::Soon),
         }
     }
+}
+
+/// The beginning of what a server says, of which no more is kept, however long it goes on.
+async fn beginning(mut response: reqwest::Response) -> String {
+    let mut said = Vec::new();
+    while said.len() < ANSWER_BYTES
+        && let Ok(Some(piece)) = response.chunk().await
+    {
+        said.extend(piece.iter().take(ANSWER_BYTES - said.len()));
+    }
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 fn is_slow(error: &reqwest011::Error) -> bool {

@@ -7,7 +7,7 @@ impl Delivery {
     /// with.
     pub(super) async fn go_on_apart(&mut self, mut apart: Apart, ahead: &mut Ahead) -> Next {
         let Some(piece) = apart.next() else {
-            self.set_aside(apart, ahead);
+            self.set_aside(apart, ahead).await;
             return Next::On;
         };
         let next = match self.influx.write(compressed(&piece)).await {
@@ -55,7 +55,7 @@ impl Delivery {
     }
 
     /// Keeps refused lines beside their reason, so that nothing is lost silently and what follows is not held up.
-    fn set_aside(&mut self, apart: Apart, ahead: &mut Ahead) {
+    async fn set_aside(&mut self, apart: Apart, ahead: &mut Ahead) {
         let destination = self.destination.to_string();
         let (number, samples) = ahead.taken_apart();
         let judged = apart.finish(samples, &mut self.suspects);
@@ -63,7 +63,7 @@ impl Delivery {
             .increment(judged.refused);
         let kept = match judged.bad.is_empty() {
             true => Ok(0),
-            false => self.aside.keep(number, &judged.bad, Timestamp::now()),
+            false => self.keep(number, &judged.bad).await,
         };
         let lost = match &kept {
             Ok(gone) => {
@@ -93,6 +93,14 @@ impl Delivery {
             self.stand.succeeded();
         }
         self.outbox.delivered(&self.destination, ahead.file, number);
+    }
+
+    /// The disk may take its time, which nobody else waits for.
+    async fn keep(&self, body: i64, bad: &Arc<[BadLine]>) -> std::io::Result<u64> {
+        let (aside, bad) = (self.aside.clone(), Arc::clone(bad));
+        let kept = tokio::task::spawn_blocking(move || aside.keep(body, &bad, Timestamp::now()));
+        kept.await
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
 
     /// Says that lines are refused: at once, and then now and again while more are.
