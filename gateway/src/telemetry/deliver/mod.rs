@@ -193,8 +193,10 @@ impl Delivery {
         let write = self.influx.write(ahead.request());
         let (written, more) = tokio::join!(write, self.read_more(ahead));
         self.request_seconds.record(started.elapsed());
+        // The answer first: what it says is so although what comes next cannot be read.
+        let next = self.answered(written, ahead).await;
         ahead.push(more?);
-        Ok(self.answered(written, ahead).await)
+        Ok(next)
     }
 
     /// What a request's answer says is done.

@@ -1,5 +1,7 @@
 //! What a server's answers do to a delivery: nothing is lost, nothing holds up what follows, and what the server asks for is done.
 
+mod bounds;
+mod busy;
 mod refusing;
 mod server;
 mod spoiled;
@@ -219,10 +221,6 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     assert!(in_time.is_ok(), "{what}: not within 20 s");
 }
 
-fn seconds_between(one: &Seen, other: &Seen) -> f64 {
-    other.at.duration_since(one.at).as_secs_f64()
-}
-
 #[tokio::test]
 async fn with_an_expired_token_telemetry_waits_it_is_told_at_once_and_goes_on_with_a_new_one() {
     let server = Server::start(always(DENIED)).await;
@@ -285,18 +283,6 @@ async fn whom_a_server_does_not_know_and_what_it_does_not_have_is_for_people_and
 }
 
 #[tokio::test]
-async fn a_server_that_is_busy_and_does_not_say_for_how_long_is_left_alone_longer_each_time() {
-    for answer in [TOO_MANY_SERIES, UNAVAILABLE_SERIES] {
-        for written in written(answer).await {
-            let Written::Later(reason, Again::Busy) = written else {
-                panic!("{written:?}")
-            };
-            assert!(reason.contains("Series cardinality"), "{reason}");
-        }
-    }
-}
-
-#[tokio::test]
 async fn what_is_too_large_for_a_server_arrives_in_smaller_pieces_and_nothing_is_set_aside() {
     let takes_at_most = |bytes: usize, too_large: &'static str| -> Answering {
         Box::new(move |seen| if seen.bytes > bytes { too_large } else { TAKEN }.to_owned())
@@ -313,47 +299,6 @@ async fn what_is_too_large_for_a_server_arrives_in_smaller_pieces_and_nothing_is
         .await;
         assert_eq!(server.taken().len(), 200, "each once");
         assert_eq!(way.aside(), "");
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_asks() {
-    for busy in [TOO_MANY, UNAVAILABLE] {
-        let (server, settings) = v2_over_tls(at_first(2, busy)).await;
-        let way = Way::start(&settings, 2).await;
-        let lines = way.lines_of(1..=2);
-        until("everything to arrive", || server.taken() == lines).await;
-        let seen = server.seen();
-        for pair in seen.windows(2).take(2) {
-            let waited = seconds_between(&pair[0], &pair[1]);
-            assert!((1.0..1.9).contains(&waited), "{waited} s instead of 1 s");
-        }
-        assert!(!way.stand().denied);
-    }
-}
-
-#[tokio::test]
-async fn over_http_a_busy_server_is_asked_by_hand_where_its_retry_after_is_seen() {
-    let server = Server::start(at_first(2, TOO_MANY)).await;
-    let influx = Influx::new(&v2(&server)).unwrap();
-    let body = || compressed("pump a=1 5\n");
-    let again = |written| match written {
-        Written::Later(_, again) => again,
-        other => panic!("{other:?}"),
-    };
-    // The crate hides it, so the wait is the longer one.
-    assert_eq!(again(influx.write(body()).await), Again::Busy);
-    assert_eq!(
-        again(influx.write(body()).await),
-        Again::After(Duration::from_secs(1))
-    );
-    assert_eq!(influx.write(body()).await, Written::Done);
-    assert_eq!(influx.write(body()).await, Written::Done);
-    let first = server.seen()[0].clone();
-    for seen in server.seen() {
-        let query: BTreeSet<&str> = seen.uri.split(['?', '&']).collect();
-        let wanted = BTreeSet::from(["/api/v2/write", "org=property", "bucket=facility", "precision=ns"]);
-        assert_eq!((query, &seen.authorization), (wanted, &first.authorization));
     }
 }
 
@@ -444,24 +389,4 @@ async fn a_server_that_is_away_while_a_body_is_taken_apart_is_asked_on_where_it_
         "each once, although the server was away five times"
     );
     assert_eq!(taken.into_iter().collect::<BTreeSet<_>>().len(), 63);
-}
-
-#[tokio::test]
-async fn after_a_spoiled_outbox_was_begun_anew_what_is_committed_then_arrives() {
-    let server = Server::start(always(TAKEN)).await;
-    let mut way = Way::start(&v2(&server), 5).await;
-    until("everything to arrive", || server.taken().len() == 5).await;
-    way.outbox.spoiled(0);
-    way.newest.wait_for(|newest| newest.file == 1).await.unwrap();
-    // What was noted of the old file means nothing in the new one, whose numbers begin again.
-    way.outbox.delivered(&"influxdb".into(), 0, 5);
-    let begun = Instant::now();
-    way.commit_each(6..=8).await;
-    let lines: BTreeSet<String> = way.lines_of(1..=8).into_iter().collect();
-    // What was not noted as delivered comes again, which does no harm.
-    until("everything to arrive", || {
-        server.taken().into_iter().collect::<BTreeSet<_>>() == lines
-    })
-    .await;
-    assert!(begun.elapsed() < Duration::from_secs(10));
 }
