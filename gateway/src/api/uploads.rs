@@ -1,10 +1,11 @@
 //! A file that somebody sends: its bytes as the body with `?name=…&by=…`, or a form with the fields `file`, `by` and `note`.
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -20,6 +21,8 @@ const LONGEST_NAME: usize = 120;
 const MOST_TEXT: usize = 4096;
 /// A form's borders, names and texts beside its file.
 const AROUND_A_FILE: usize = 64 * 1024;
+/// So much of a body that is too large is read on.
+const MOST_LET_GO: usize = 256 * 1024 * 1024;
 /// A form has at most so many fields.
 const MOST_FIELDS: usize = 16;
 
@@ -73,22 +76,42 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let kind = request.headers().get(header::CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let (named, bytes) = if kind.starts_with("multipart/") {
+        let is_form = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
+        let (parts, body) = request.into_parts();
+        let bytes = whole(body).await?;
+        let (named, bytes) = if is_form {
+            let request = Request::from_parts(parts, Body::from(bytes));
             let form = Multipart::from_request(request, state).await;
             form_of(form.map_err(|error| Problem::unprocessable(error.body_text()))?).await?
         } else {
-            let named = Query::try_from_uri(request.uri());
+            let named = Query::try_from_uri(&parts.uri);
             let Query(named) = named.map_err(|error| Problem::unprocessable(error.body_text()))?;
-            let body = Bytes::from_request(request, state).await;
-            let body = body.map_err(|rejection| match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-                status => Problem::new(status, rejection.body_text()),
-            })?;
-            (named, body)
+            (named, bytes)
         };
         Self::of(named, bytes)
     }
+}
+
+/// The whole body. One that is too large is read on for a while and let go: whoever still sends does not hear an answer, but a
+/// connection that breaks.
+async fn whole(body: Body) -> Result<Bytes, Problem> {
+    let (mut pieces, mut bytes, mut let_go) = (body.into_data_stream(), Vec::new(), 0);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+        if let_go == 0 && bytes.len() + piece.len() <= LARGEST_BYTES + AROUND_A_FILE {
+            bytes.extend_from_slice(&piece);
+        } else {
+            bytes = Vec::new();
+            let_go += piece.len();
+            if let_go > MOST_LET_GO {
+                break;
+            }
+        }
+    }
+    if let_go > 0 {
+        return Err(too_large());
+    }
+    Ok(bytes.into())
 }
 
 impl Upload {
