@@ -79,6 +79,11 @@ function gateway() {
           state: 'ok',
           pending_bytes: 0,
           last_written_at: new Date().toISOString(),
+          refused: {
+            lines: 12,
+            last_at: new Date(startedAt).toISOString(),
+            reason: '400 partial write: field type conflict: input field "level" on measurement "drainage" is type float, already exists as type string',
+          },
           error: null,
         },
       ],

@@ -155,6 +155,8 @@ export interface Destination {
   state: 'ok' | 'waiting' | 'failing';
   pending_bytes: number;
   last_written_at: string | null;
+  /** Lines that it would not take, which are kept in the data folder with its reasons; null while it took all. */
+  refused: { lines: number; last_at: string; reason: string } | null;
   error: string | null;
 }
 

@@ -158,6 +158,7 @@ export const plant = {
   add_document: { zh: '添加文件', en: 'Add a document' },
   earlier_documents: { zh: '以前设备的文件', en: 'Documents of devices before' },
   destinations: { zh: '数据送往', en: 'Where data goes' },
+  lines_refused: { zh: '拒收 {n} 行,最近一次 {at}', en: '{n} lines refused, the last {at}' },
   last_written: { zh: '上次写入 {at}', en: 'last written {at}' },
   publishing: { zh: '发布状态', en: 'Publishing' },
   published: { zh: '已发布 {n} 条', en: '{n} published' },
