@@ -24,9 +24,10 @@ const TIMEOUTS_UNTIL_DOUBT: u32 = 3;
 /// How long a device that is busy is left alone at first; then twice as long each time.
 const FIRST_REST: Duration = Duration::from_millis(20);
 
-/// How a device that says it is busy is asked again.
-#[derive(Default)]
-struct Busy {
+/// How a device that says it is busy is asked again: in all reads of a poll together no longer than an answer may take, since the
+/// others on its line wait meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Busy {
     rested: Duration,
     rest: Duration,
 }
@@ -130,7 +131,8 @@ impl<'site> Wire<'site> {
     }
 
     /// Asks a unit, after at least `pause` since the last request. A link that had worked and is found broken is dialled again at
-    /// once, so a server that closes after every answer works. A device that says it is busy is asked again within the timeout.
+    /// once, so a server that closes after every answer works. A device that says it is busy is asked again for as long as
+    /// `busy` has time left.
     ///
     /// # Errors
     /// [`Failure`], when there is no answer to use.
@@ -140,8 +142,9 @@ impl<'site> Wire<'site> {
         read: &Read,
         ids: TransactionIds,
         pause: Duration,
+        busy: &mut Busy,
     ) -> Result<Answer, Failure> {
-        let mut busy = Busy::default();
+        busy.rest = Duration::ZERO;
         if self
             .link
             .as_ref()

@@ -82,6 +82,9 @@ pub struct Learnt {
     /// The rest between two requests that was found to be needed; zero for none.
     pub pause: Duration,
     pub(crate) suspicions: u8,
+    pub(crate) calm_polls: u32,
+    pub(crate) has_halved_rest: bool,
+    pub(crate) was_too_short: u8,
     pub(crate) doubted: Doubted,
 }
 

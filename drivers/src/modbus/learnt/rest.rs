@@ -9,6 +9,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(320);
 /// So many polls in a row in which a unit answers at first and is silent then make one try a longer rest.
 const SUSPICIONS: u8 = 2;
+/// After so many polls in a row that were answered whole half the rest is tried; after twice as many where that was too short before.
+const CALM_POLLS: u32 = 500;
+const MOST_DOUBLINGS: u8 = 6;
 /// Every rest was tried, and none helped.
 const GIVEN_UP: u8 = u8::MAX;
 
@@ -18,6 +21,7 @@ impl Learnt {
         if !self.may_need_rest() {
             return false;
         }
+        self.calm_polls = 0;
         self.suspicions += 1;
         if self.suspicions < SUSPICIONS {
             return false;
@@ -28,6 +32,9 @@ impl Learnt {
             self.suspicions = GIVEN_UP;
         } else {
             self.suspicions = 0;
+            if std::mem::take(&mut self.has_halved_rest) {
+                self.was_too_short = (self.was_too_short + 1).min(MOST_DOUBLINGS);
+            }
             self.pause = (self.pause * 2).max(FIRST_PAUSE);
         }
         true
@@ -38,11 +45,23 @@ impl Learnt {
         self.suspicions != GIVEN_UP
     }
 
-    /// It answered all that it was asked.
-    pub(crate) fn answered_all(&mut self) {
+    /// It answered all that it was asked. Whether a shorter rest is tried now.
+    pub(crate) fn answered_all(&mut self) -> bool {
         if self.may_need_rest() {
             self.suspicions = 0;
         }
+        if self.pause.is_zero() {
+            return false;
+        }
+        self.calm_polls += 1;
+        let is_calm = self.calm_polls >= CALM_POLLS << self.was_too_short;
+        if is_calm {
+            (self.calm_polls, self.has_halved_rest) = (0, true);
+            self.pause = Some(self.pause / 2)
+                .filter(|half| *half >= FIRST_PAUSE)
+                .unwrap_or_default();
+        }
+        is_calm
     }
 }
 
@@ -60,6 +79,41 @@ mod tests {
         while learnt.pause < LONGEST_PAUSE {
             learnt.fell_silent();
         }
+    }
+
+    #[test]
+    fn a_rest_that_is_not_needed_any_more_is_halved_until_it_is_none() {
+        let mut learnt = Learnt {
+            pause: Duration::from_millis(20),
+            ..Learnt::default()
+        };
+        let mut rests = Vec::new();
+        for poll in 1..=2_000 {
+            if learnt.answered_all() {
+                rests.push((poll, learnt.pause.as_millis()));
+            }
+        }
+        assert_eq!(rests, [(500, 10), (1000, 5), (1500, 0)]);
+    }
+
+    #[test]
+    fn a_rest_that_was_halved_too_far_is_given_back_and_tried_again_ever_more_seldom() {
+        let needed = Duration::from_millis(20);
+        let mut learnt = Learnt {
+            pause: needed,
+            ..Learnt::default()
+        };
+        let (mut too_short, mut falls_silent) = (Vec::new(), 0);
+        for poll in 0..20_000 {
+            if learnt.pause < needed {
+                falls_silent += 1;
+                learnt.fell_silent();
+            } else if learnt.answered_all() {
+                too_short.push(poll);
+            }
+        }
+        assert_eq!(too_short.len(), 5, "{too_short:?}");
+        assert_eq!((falls_silent, learnt.pause), (10, needed));
     }
 
     #[test]

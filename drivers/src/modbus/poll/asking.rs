@@ -4,9 +4,10 @@ use model::{Device, Missing};
 use tokio_modbus::ExceptionCode;
 
 use super::super::plan::{Plan, Read};
-use super::super::wire::{Failure, Wire};
+use super::super::wire::{Busy, Failure, Wire};
 use super::healing::Healing;
 use super::outcome::Outcome;
+use super::silences::Silences;
 use crate::health::Condition;
 use crate::meters::DeviceMeters;
 
@@ -18,6 +19,9 @@ pub(super) struct Asking<'poll, 'site> {
     pub(super) unit: u8,
     pub(super) meters: &'poll DeviceMeters,
     pub(super) healing: &'poll mut Healing,
+    pub(super) silences: &'poll mut Silences,
+    /// All that this poll may wait for a device that is busy.
+    pub(super) busy: Busy,
 }
 
 impl Asking<'_, '_> {
@@ -25,14 +29,24 @@ impl Asking<'_, '_> {
     pub(super) async fn ask_all(&mut self) -> Outcome {
         let mut outcome = Outcome::nothing();
         outcome.condition = Condition::Answering;
-        for read in &self.plan.reads {
+        let mut has_passed_by = false;
+        for read in self.silences.in_turn(self.plan) {
+            if self.silences.pass_by(read) {
+                has_passed_by = true;
+                continue;
+            }
             if !self.ask_whole(read, &mut outcome).await {
                 self.healing.cut();
                 return outcome;
             }
         }
         outcome.begin(self.device, self.plan);
-        self.healing.answered_all();
+        if has_passed_by {
+            // What is not asked for is as silent as it was.
+            outcome.condition = Condition::Silent;
+        } else {
+            self.healing.answered_all();
+        }
         if let Some(read) = self.healing.next_retry(self.plan, &self.device.profile.modbus) {
             // What comes of it is only learnt from: the point's sample is that of its refusal until the next poll.
             let mut aside = Outcome::nothing();
@@ -43,9 +57,15 @@ impl Asking<'_, '_> {
 
     /// Asks for a block, and for its parts when it is refused; whether the unit is still there to be asked.
     async fn ask_whole(&mut self, read: &Read, outcome: &mut Outcome) -> bool {
+        let had_heard = outcome.heard;
         let Some(refused) = self.ask(read, outcome).await else {
+            if outcome.connected {
+                let is_its_own = had_heard && !self.healing.learnt.may_need_rest();
+                self.silences.fell_silent(read.stretch(), is_its_own);
+            }
             return false;
         };
+        self.silences.answered(read);
         if refused {
             self.healing.part_whole(read);
         }
@@ -66,7 +86,7 @@ impl Asking<'_, '_> {
             self.device.profile.modbus.transaction_ids,
             self.healing.learnt.pause,
         );
-        let asked = self.wire.ask(self.unit, read, ids, pause).await;
+        let asked = self.wire.ask(self.unit, read, ids, pause, &mut self.busy).await;
         outcome.begin(self.device, self.plan);
         match asked {
             Ok(answer) => {

@@ -3,6 +3,7 @@
 mod asking;
 mod healing;
 mod outcome;
+mod silences;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::book::Plans;
 use super::schedule::Schedule;
-use super::wire::Wire;
+use super::wire::{Busy, Wire};
 use crate::backoff::Backoff;
 use crate::clock::{BatchTimes, SteadyClock};
 use crate::delivery::{Delivery, PollIntake};
@@ -25,6 +26,7 @@ use crate::meters::{ConnectionMeters, DeviceMeters};
 use asking::Asking;
 use healing::Healing;
 use outcome::Outcome;
+use silences::Silences;
 
 /// A unit that left so many polls in a row unanswered is asked only to see whether it is there again.
 const TAKEN_FOR_DEAD: u32 = 2;
@@ -71,6 +73,7 @@ struct Polled<'site> {
     health: Health,
     meters: Arc<DeviceMeters>,
     healing: Healing,
+    silences: Silences,
 }
 
 struct Poller<'site> {
@@ -121,6 +124,7 @@ impl<'site> Poller<'site> {
                     health: Health::default(),
                     meters: field.device_meters(*index)?,
                     healing: Healing::new(learnt),
+                    silences: Silences::default(),
                 })
             })
             .collect();
@@ -181,6 +185,8 @@ impl<'site> Poller<'site> {
                 unit: polled.unit,
                 meters: &polled.meters,
                 healing: &mut polled.healing,
+                silences: &mut polled.silences,
+                busy: Busy::default(),
             };
             let outcome = asking.ask_all().await;
             if outcome.connected {
@@ -191,7 +197,7 @@ impl<'site> Poller<'site> {
             if is_probe && outcome.condition == Condition::Silent {
                 self.next_probe = self.wire.now() + self.connection.timeout * PROBE_SHARE;
             }
-            outcome.weigh(backoff, polled.healing.learnt.may_need_rest(), now);
+            outcome.weigh(backoff, now);
             let lesson = polled.healing.end(&polled.device.id);
             if lesson.is_plan_new {
                 polled.plans = self.field.plans(polled.device, &polled.healing.learnt);

@@ -91,16 +91,13 @@ impl Outcome {
     }
 
     /// What it means for the unit's back-off. A connection that is down says nothing of the units behind it.
-    pub(super) fn weigh(&self, backoff: &mut Backoff, may_need_rest: bool, began: Duration) {
-        if self.condition == Condition::Silent && self.connected {
-            if self.heard && may_need_rest {
-                // It is no dead unit: it may have to be asked more slowly, which is found out in a few polls.
-                backoff.succeeded();
-            }
+    pub(super) fn weigh(&self, backoff: &mut Backoff, began: Duration) {
+        if self.heard {
+            // It is no dead unit: it may have to be asked more slowly, or there is one read that it does not answer.
+            backoff.succeeded();
+        } else if self.condition == Condition::Silent && self.connected {
             // From the poll's beginning: after a first silence the very next poll is to be a real one.
             backoff.failed(began);
-        } else if self.heard {
-            backoff.succeeded();
         }
     }
 }
@@ -117,37 +114,34 @@ fn silence(device: &Device, plan: &Plan) -> Vec<Sample> {
 mod tests {
     use super::*;
 
-    fn weighed(outcome: Outcome, may_need_rest: bool) -> u32 {
+    fn weighed(outcome: Outcome) -> u32 {
         let second = Duration::from_secs(1);
         let mut backoff = Backoff::new(second, second, 1);
         backoff.failed(Duration::ZERO);
         backoff.failed(Duration::ZERO);
-        outcome.weigh(&mut backoff, may_need_rest, second);
+        outcome.weigh(&mut backoff, second);
         backoff.failures()
     }
 
     #[test]
     fn only_a_unit_s_own_silence_counts_against_it() {
         let silent = Outcome::nothing;
-        assert_eq!(weighed(silent(), true), 3);
+        assert_eq!(weighed(silent()), 3);
         let answered = Outcome {
             condition: Condition::Answering,
             heard: true,
             ..silent()
         };
-        assert_eq!(weighed(answered, true), 0);
+        assert_eq!(weighed(answered), 0);
         let down = Outcome {
             connected: false,
             ..silent()
         };
-        assert_eq!(weighed(down, true), 2);
-        let fell_silent = || Outcome {
+        assert_eq!(weighed(down), 2);
+        let fell_silent = Outcome {
             heard: true,
             ..silent()
         };
-        assert_eq!(
-            (weighed(fell_silent(), true), weighed(fell_silent(), false)),
-            (1, 3)
-        );
+        assert_eq!(weighed(fell_silent), 0);
     }
 }

@@ -159,6 +159,27 @@ async fn a_busy_device_is_asked_again_within_the_timeout_and_refuses_only_then()
             assert_eq!(readings(&running.next().await), [good(100)], "exception {code}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_device_that_stays_busy_takes_no_longer_for_all_its_reads_than_one_answer_may() {
+    let server = RawServer::start(|request| {
+        vec![Deed::Send(match request.first {
+            1500 => request.right(),
+            _ => request.refusal(6),
+        })]
+    })
+    .await;
+    let numbers = [0, 500, 1000, 1500, 2000];
+    let site = one_device(&server, &numbers);
+    let field = Arc::new(Field::new(Arc::new(site)));
+    let mut running = run_in(Arc::clone(&field));
+    let busy = Reading::Missing(Missing::Refused(6));
+    let expected = numbers.map(|number| if number == 1500 { good(1600) } else { busy.clone() });
+    assert_eq!(readings(&running.next().await), expected);
+    // The polls take less than two answers may; one timeout for each read would take four.
+    let took = field.device(DeviceIndex(0)).unwrap().latency.unwrap().p99;
+    assert!(took < ms(400), "{took:?}");
     let server = RawServer::start(|request| vec![Deed::Send(request.refusal(6))]).await;
     let mut running = run(one_device(&server, &[0]));
     assert_eq!(
@@ -195,6 +216,36 @@ async fn a_device_that_needs_a_rest_between_requests_is_given_one_once_it_has_fa
     assert_eq!(right_in_a_row, 4);
     let pause = field.device(DeviceIndex(0)).unwrap().learnt.pause;
     assert!((ms(10)..=ms(80)).contains(&pause), "{pause:?}");
+}
+
+#[tokio::test]
+async fn a_read_that_a_device_leaves_unanswered_costs_no_other_and_is_asked_ever_more_seldom() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&asked);
+    let server = RawServer::start(move |request| {
+        noted.lock().unwrap().push(request.first);
+        match request.first {
+            500 => Vec::new(),
+            _ => vec![Deed::Send(request.right())],
+        }
+    })
+    .await;
+    let mut line = modbus_at(server.address);
+    line.timeout = ms(100);
+    let site = site(line, [(Unit::Modbus(1), registers(&[0, 500, 1000]))]);
+    let mut running = run(fast(site, ms(50)));
+    assert_eq!(readings(&running.next().await), [good(100), NO_ANSWER, NO_ANSWER]);
+    // Until every rest has been tried it is asked in each poll.
+    let mut asked_in_row = 0;
+    while asked_in_row < 12 {
+        asked.lock().unwrap().clear();
+        assert_eq!(
+            readings(&running.next().await),
+            [good(100), NO_ANSWER, good(1100)]
+        );
+        let is_asked = asked.lock().unwrap().contains(&500);
+        asked_in_row = if is_asked { 0 } else { asked_in_row + 1 };
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ pub(super) struct Healing {
     turns: usize,
     has_parted: bool,
     has_new_pause: bool,
+    has_shorter_pause: bool,
     now: Duration,
     /// When a refused point is asked for again, and which was the last.
     retry_at: Duration,
@@ -86,6 +87,7 @@ impl Healing {
             turns: 0,
             has_parted: false,
             has_new_pause: false,
+            has_shorter_pause: false,
             now: Duration::ZERO,
             retried: None,
             recheck_at: RECHECK_AFTER,
@@ -188,7 +190,7 @@ impl Healing {
 
     /// It answered all that it was asked.
     pub(super) fn answered_all(&mut self) {
-        self.learnt.answered_all();
+        self.has_shorter_pause |= self.learnt.answered_all();
     }
 
     /// What to ask for beside the plan, if it is time to: a stretch that was refused long ago, or what would show that a border or
@@ -225,6 +227,16 @@ impl Healing {
                 "device falls silent after its first answer; it is given a rest between requests"
             );
         }
+        let has_shorter_pause = std::mem::take(&mut self.has_shorter_pause);
+        if has_shorter_pause {
+            let pause_ms = self.learnt.pause.as_millis();
+            tracing::info!(
+                device,
+                pause_ms,
+                "device has answered all for long; a shorter rest is tried"
+            );
+        }
+        let has_new_pause = has_new_pause || has_shorter_pause;
         let is_whole = !self.is_cut || self.cut_in_a_row >= MOST_CUT;
         self.cut_in_a_row = if is_whole { 0 } else { self.cut_in_a_row + 1 };
         let came = self.tried.iter().filter(|tried| tried.refused.is_none());
