@@ -103,6 +103,31 @@ fn an_outage_that_begins_or_ends_inside_a_poll_gives_nothing_up() {
 }
 
 #[test]
+fn a_poll_that_falls_silent_behind_refusals_decides_nothing() {
+    let points = points([0, 300, 600, 610]);
+    let mut healing = Healing::new(Learnt::default());
+    let plan = plan_of(&points, &healing);
+    for _ in 0..4 {
+        healing.begin(Duration::ZERO);
+        let [first, second, third] = plan.reads.as_slice() else {
+            panic!("{plan:?}");
+        };
+        healing.tried(first, None);
+        for read in [second, third] {
+            healing.tried(read, Some(2));
+            healing.part_whole(read);
+        }
+        while let Some(piece) = healing.next_piece() {
+            healing.tried(&piece, None);
+        }
+        healing.cut();
+        healing.end("cut");
+    }
+    assert!(healing.learnt.refused.is_empty(), "{:?}", healing.learnt);
+    assert!(healing.learnt.borders.values().all(|border| !border.is_sure()));
+}
+
+#[test]
 fn refusals_by_chance_do_not_add_up() {
     let mut polled = Polled::new((0..60).chain(70..100).chain([400]), Learnt::default());
     let before = polled.reads();
