@@ -1,4 +1,4 @@
-//! What the desk does when the system's clock is set: delays and windows go on as if nothing had happened, and the step is kept.
+//! What the desk does when the system's clock is set: delays have lasted as long as before, windows start anew, and the step is kept.
 
 use std::sync::Arc;
 use std::time::Instant;

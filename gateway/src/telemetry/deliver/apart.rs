@@ -79,13 +79,7 @@ impl Apart {
         let innocent = lines.len();
         lines.extend(suspected);
         let whole = 0..lines.len();
-        let mut apart = Self {
-            lines,
-            pieces: Vec::new(),
-            asked: 0,
-            bad: Vec::new(),
-            spoiled: None,
-        };
+        let mut apart = Self::not_begun(lines, None);
         if innocent > 0 && innocent < whole.end {
             apart.pieces.extend([innocent..whole.end, 0..innocent]);
         } else {
@@ -94,17 +88,21 @@ impl Apart {
         apart
     }
 
-    /// A body that is not what was packed: its lines may be wrong, so that none of them is written.
-    fn spoiled(lines: Vec<String>, refusal: &str, spoiled: String) -> Self {
-        let reason = format!("not written, since the body was spoiled on the disk ({spoiled}): {refusal}");
-        let whole = 0..lines.len();
-        let mut apart = Self {
+    fn not_begun(lines: Vec<String>, spoiled: Option<String>) -> Self {
+        Self {
             lines,
             pieces: Vec::new(),
             asked: 0,
             bad: Vec::new(),
-            spoiled: Some(spoiled),
-        };
+            spoiled,
+        }
+    }
+
+    /// A body that is not what was packed: its lines may be wrong, so that none of them is written.
+    fn spoiled(lines: Vec<String>, refusal: &str, spoiled: String) -> Self {
+        let reason = format!("not written, since the body was spoiled on the disk ({spoiled}): {refusal}");
+        let whole = 0..lines.len();
+        let mut apart = Self::not_begun(lines, Some(spoiled));
         apart.set_aside(whole, reason.into());
         apart
     }

@@ -100,24 +100,24 @@ fn copies(folder: &TempDir) -> Vec<PathBuf> {
     copies
 }
 
-#[test]
-fn a_history_is_begun_anew_where_packing_finds_it_spoiled() {
+/// What meets the spoiled page moves the file aside, and what comes then is recorded.
+fn is_begun_anew_by(spoiled: &str, work: fn(&mut RecorderThread)) {
     let folder = tempfile::tempdir().unwrap();
-    let mut thread = with_spoiled(&folder, "times");
-    thread.pack();
+    let mut thread = with_spoiled(&folder, spoiled);
+    work(&mut thread);
     assert_eq!(copies(&folder).len(), 1);
     thread.records(Timestamp::now());
     assert_eq!(thread.readings().unwrap(), 1);
 }
 
 #[test]
+fn a_history_is_begun_anew_where_packing_finds_it_spoiled() {
+    is_begun_anew_by("times", RecorderThread::pack);
+}
+
+#[test]
 fn a_history_is_begun_anew_where_pruning_finds_it_spoiled() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut thread = with_spoiled(&folder, "blocks");
-    thread.prune();
-    assert_eq!(copies(&folder).len(), 1);
-    thread.records(Timestamp::now());
-    assert_eq!(thread.readings().unwrap(), 1);
+    is_begun_anew_by("blocks", RecorderThread::prune);
 }
 
 #[test]

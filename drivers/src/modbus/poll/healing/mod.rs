@@ -218,25 +218,7 @@ impl Healing {
 
     /// The poll has ended: learns from it, and tells of what is new.
     pub(super) fn end(&mut self, device: &str) -> Lesson {
-        let has_new_pause = std::mem::take(&mut self.has_new_pause);
-        if has_new_pause {
-            let pause_ms = self.learnt.pause.as_millis();
-            tracing::info!(
-                device,
-                pause_ms,
-                "device falls silent after its first answer; it is given a rest between requests"
-            );
-        }
-        let has_shorter_pause = std::mem::take(&mut self.has_shorter_pause);
-        if has_shorter_pause {
-            let pause_ms = self.learnt.pause.as_millis();
-            tracing::info!(
-                device,
-                pause_ms,
-                "device has answered all for long; a shorter rest is tried"
-            );
-        }
-        let has_new_pause = has_new_pause || has_shorter_pause;
+        let has_new_pause = self.tell_of_pause(device);
         let is_whole = !self.is_cut || self.cut_in_a_row >= MOST_CUT;
         self.cut_in_a_row = if is_whole { 0 } else { self.cut_in_a_row + 1 };
         let came = self.tried.iter().filter(|tried| tried.refused.is_none());
@@ -270,24 +252,48 @@ impl Healing {
         self.learnt.digest(&self.tried, is_whole);
         self.plan_retries(&before);
         if self.learnt.refused.len() > before.refused.len() {
-            let refused: Vec<String> = self
-                .learnt
-                .refused
-                .keys()
-                .map(|stretch| format!("{}:{}", stretch.table.name(), stretch.first))
-                .collect();
-            let next = "the rest is read on; compare its profile with its manual";
-            tracing::warn!(
-                device,
-                refused = refused.join(" "),
-                "device refuses these registers; {next}"
-            );
+            self.tell_of_refused(device);
         }
         let has_parted = self.has_parted && self.is_parting();
         Lesson {
             is_plan_new: has_parted || has_new_pause || !self.learnt.asks_as(&before),
             is_to_keep: has_new_pause || !self.learnt.is_kept_as(&before),
         }
+    }
+
+    /// Tells that another rest between requests is tried from now on, if it is.
+    fn tell_of_pause(&mut self, device: &str) -> bool {
+        let pause_ms = self.learnt.pause.as_millis();
+        let has_new_pause = std::mem::take(&mut self.has_new_pause);
+        if has_new_pause {
+            tracing::info!(
+                device,
+                pause_ms,
+                "device falls silent after its first answer; it is given a rest between requests"
+            );
+        }
+        let has_shorter_pause = std::mem::take(&mut self.has_shorter_pause);
+        if has_shorter_pause {
+            tracing::info!(
+                device,
+                pause_ms,
+                "device has answered all for long; a shorter rest is tried"
+            );
+        }
+        has_new_pause || has_shorter_pause
+    }
+
+    fn tell_of_refused(&self, device: &str) {
+        let stretches = self.learnt.refused.keys();
+        let refused: Vec<String> = stretches
+            .map(|stretch| format!("{}:{}", stretch.table.name(), stretch.first))
+            .collect();
+        let next = "the rest is read on; compare its profile with its manual";
+        tracing::warn!(
+            device,
+            refused = refused.join(" "),
+            "device refuses these registers; {next}"
+        );
     }
 
     /// What has come back was perhaps refused for the same reason as the rest, which is asked for at once; what is newly refused has

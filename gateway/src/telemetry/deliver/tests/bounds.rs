@@ -96,7 +96,7 @@ async fn while_the_disk_takes_its_time_to_keep_refused_lines_everything_else_goe
     way.commit_each(1..=1).await;
     way.deliver(&v2(&server));
     until("the refusal", || !server.seen().is_empty()).await;
-    // This runs on the thread that the delivery runs on.
+    // This runs on the thread that the delivery runs on, and what keeps it from going on has no event that could be awaited.
     for _ in 0..50 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
