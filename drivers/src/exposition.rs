@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use crate::Percentiles;
+use crate::durations::{Counted, Durations};
 
 /// One name, and what it says of each device or connection.
 pub(crate) struct Family<Counted> {
@@ -65,6 +66,18 @@ pub(crate) fn write_latencies<'field>(
     }
 }
 
+/// Writes how long something took, as a histogram.
+pub(crate) fn write_durations(out: &mut String, name: &str, durations: &Durations) {
+    let Counted { up_to, count, sum } = durations.counted();
+    line(out, format_args!("# TYPE {name} histogram"));
+    for (bound, count) in up_to {
+        line(out, format_args!("{name}_bucket{{le=\"{bound}\"}} {count}"));
+    }
+    line(out, format_args!("{name}_bucket{{le=\"+Inf\"}} {count}"));
+    line(out, format_args!("{name}_sum {}", sum.as_secs_f64()));
+    line(out, format_args!("{name}_count {count}"));
+}
+
 fn line(out: &mut String, text: impl Display) {
     // Writing to a string cannot fail.
     let _ = writeln!(out, "{text}");
@@ -112,6 +125,27 @@ mod tests {
                         facility_latency_seconds{device=\"pump-1\",quantile=\"0.95\"} 0.025\n\
                         facility_latency_seconds{device=\"pump-1\",quantile=\"0.99\"} 0.5\n";
         assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn how_long_something_took_is_a_histogram() {
+        let durations = Durations::default();
+        for ms in [2, 3_000, 20_000] {
+            durations.record(std::time::Duration::from_millis(ms));
+        }
+        let mut out = String::new();
+        write_durations(&mut out, "facility_poll_seconds", &durations);
+        let lines: Vec<_> = out.lines().collect();
+        assert_eq!(lines[0], "# TYPE facility_poll_seconds histogram");
+        assert_eq!(lines[1], "facility_poll_seconds_bucket{le=\"0.0001\"} 0");
+        assert_eq!(lines[4], "facility_poll_seconds_bucket{le=\"0.0025\"} 1");
+        let last = [
+            "facility_poll_seconds_bucket{le=\"15\"} 2",
+            "facility_poll_seconds_bucket{le=\"+Inf\"} 3",
+            "facility_poll_seconds_sum 23.002",
+            "facility_poll_seconds_count 3",
+        ];
+        assert_eq!(lines[15..], last);
     }
 
     #[test]

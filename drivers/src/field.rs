@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use crate::exposition::{self, Family};
 use crate::latencies::{Percentiles, percentiles};
 use crate::memory;
-use crate::meters::{ConnectionMeters, DeviceMeters};
+use crate::meters::{ConnectionMeters, DeviceMeters, PollTimes};
 use crate::modbus::learnt::Learnt;
 use crate::modbus::plan::book::{PlanBook, Plans};
 use crate::modbus::plan::plan;
@@ -20,6 +20,7 @@ pub struct Field {
     site: Arc<Site>,
     devices: Dense<DeviceIndex, FieldDevice>,
     connections: Dense<ConnectionIndex, Arc<ConnectionMeters>>,
+    times: Arc<PollTimes>,
     plans: PlanBook,
     /// Where what is learnt is kept across restarts.
     path: Option<PathBuf>,
@@ -97,6 +98,7 @@ impl Field {
     ///
     /// The recorder of metrics has to be installed before, since what is counted with it is registered here.
     pub fn new(site: Arc<Site>) -> Self {
+        let times = Arc::<PollTimes>::default();
         Self {
             devices: Dense::new(
                 site.devices
@@ -107,9 +109,10 @@ impl Field {
             connections: Dense::new(
                 site.connections
                     .values()
-                    .map(|_| Arc::new(ConnectionMeters::new()))
+                    .map(|_| Arc::new(ConnectionMeters::new(Arc::clone(&times))))
                     .collect(),
             ),
+            times,
             site,
             plans: PlanBook::default(),
             path: None,
@@ -218,6 +221,8 @@ impl Field {
         exposition::write(&mut out, &of_devices, "device", devices);
         exposition::write(&mut out, &of_connections, "connection", connections);
         self.write_plans(&mut out);
+        exposition::write_durations(&mut out, "facility_poll_seconds", &self.times.polls);
+        exposition::write_durations(&mut out, "facility_decode_seconds", &self.times.decoding);
         out
     }
 

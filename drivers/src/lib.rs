@@ -11,6 +11,7 @@ mod clock;
 mod delivery;
 #[cfg(test)]
 mod docs_tests;
+mod durations;
 mod exposition;
 mod field;
 #[cfg(test)]

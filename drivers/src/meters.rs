@@ -3,11 +3,13 @@
 //! They are written out for `/metrics` only when it is read (`exposition`): a thousand devices have too many numbers to keep the name
 //! and the labels of each.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use metrics::{Counter, Histogram, counter, histogram};
+use metrics::{Counter, counter};
 
+use crate::durations::Durations;
 use crate::latencies::Latencies;
 
 /// A count since the start.
@@ -20,6 +22,12 @@ impl Tally {
         if more > 0 {
             self.0.fetch_add(more, Ordering::Relaxed);
         }
+    }
+
+    /// Counts `more`. Only one task may: two at once could lose some. It waits for no other processor, nor for the memory.
+    pub(crate) fn increment_alone(&self, more: u64) {
+        let before = self.0.load(Ordering::Relaxed);
+        self.0.store(before.wrapping_add(more), Ordering::Relaxed);
     }
 
     /// The count since the start.
@@ -95,21 +103,27 @@ pub(crate) struct ConnectionMeters {
     pub(crate) messages: Tally,
     /// MQTT messages of quality of service 0 that came faster than they could be read.
     pub(crate) messages_dropped: Tally,
-    poll_seconds: Histogram,
-    decode_seconds: Histogram,
+    times: Arc<PollTimes>,
+}
+
+/// How long the polls of all connections took: how a single one does is told by its devices' percentiles.
+#[derive(Debug, Default)]
+pub(crate) struct PollTimes {
+    /// On the wire.
+    pub(crate) polls: Durations,
+    /// To read what was answered.
+    pub(crate) decoding: Durations,
 }
 
 impl ConnectionMeters {
-    /// The counts of a connection.
-    pub(crate) fn new() -> Self {
+    /// The counts of a connection, whose polls count among the `times` of all.
+    pub(crate) fn new(times: Arc<PollTimes>) -> Self {
         Self {
             reconnects: Tally::default(),
             is_up: AtomicBool::new(false),
             messages: Tally::default(),
             messages_dropped: Tally::default(),
-            // One of each for all connections: how a single one does is told by its devices' percentiles.
-            poll_seconds: histogram!("facility_poll_seconds"),
-            decode_seconds: histogram!("facility_decode_seconds"),
+            times,
         }
     }
 
@@ -125,7 +139,7 @@ impl ConnectionMeters {
 
     /// A poll of a device took so long on the wire, and its answers so long to be read.
     pub(crate) fn polled(&self, took: Duration, decoding: Duration) {
-        self.poll_seconds.record(took.as_secs_f64());
-        self.decode_seconds.record(decoding.as_secs_f64());
+        self.times.polls.record(took);
+        self.times.decoding.record(decoding);
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use model::{
     Address, Class, Connection, ConnectionIndex, DataType, Dense, Device, Link, ModbusLimits, MqttForm,
-    MqttVersion, Notify, Order, Place, Point, PointId, Profile, RegisterTable, Site, Standard, Text, Unit,
+    MqttVersion, Notify, Order, Place, Point, PointId, Profile, RegisterTable, Scale, Site, Standard, Text,
+    Unit,
 };
 
 pub(crate) fn point_at(table: RegisterTable, number: u16, data_type: DataType) -> Point {
@@ -34,7 +35,7 @@ fn point(name: &str, address: Address, data_type: DataType) -> Point {
         address,
         data_type,
         order: Order::Abcd,
-        scale: 1.0,
+        scale: Scale::ONE,
         offset: 0.0,
         range: None,
         missing: Vec::new(),

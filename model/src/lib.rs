@@ -29,7 +29,7 @@ pub use fault::{Fault, Place};
 pub use ids::{ConnectionIndex, Dense, DenseId, DeviceIndex, PointId};
 pub use lighting::{LightingMoment, LightingSchedule};
 pub use load::{Folder, Loading, load};
-pub use point::{Address, DataType, Metered, Order, Point, Range, RegisterTable};
+pub use point::{Address, DataType, Metered, Order, Point, Range, RegisterTable, Scale};
 pub use profile::{Class, ModbusLimits, MqttForm, MqttPayload, Profile, SkippedRegisters, TransactionIds};
 pub use publishing::Publishing;
 pub use roster::{DutyDays, DutyGap, DutyShift, ROLES, gaps, on_duty};

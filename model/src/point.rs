@@ -20,7 +20,7 @@ pub struct Point {
     /// Byte and word order of types over one register.
     pub order: Order,
     /// `value = raw * scale + offset`.
-    pub scale: f64,
+    pub scale: Scale,
     /// See `scale`.
     pub offset: f64,
     /// Outside it a value is uncertain.
@@ -175,18 +175,52 @@ pub struct Range {
     pub high: f64,
 }
 
-impl Point {
-    /// The value of a raw number: `raw * scale + offset`, worked out so that a decimal scale gives the nearest decimal value
-    /// (153 at 0.001 is 0.153, not 0.15300000000000002).
-    pub fn scaled(&self, raw: f64) -> f64 {
-        let inverse = self.scale.recip();
+/// What raw numbers are multiplied by, so that a decimal factor gives the nearest decimal value: 153 by 0.001 is 0.153, not
+/// 0.15300000000000002.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    factor: f64,
+    /// One whole number in `factor`'s stead, where there is one: 0.001 itself is only near to a thousandth.
+    divisor: Option<f64>,
+}
+
+impl Scale {
+    /// Leaves every number as it is.
+    pub const ONE: Self = Self {
+        factor: 1.0,
+        divisor: None,
+    };
+
+    /// The number that raw ones are multiplied by.
+    pub fn factor(self) -> f64 {
+        self.factor
+    }
+
+    /// A raw number, multiplied.
+    pub fn of(self, raw: f64) -> f64 {
+        match self.divisor {
+            Some(divisor) => raw / divisor,
+            None => raw * self.factor,
+        }
+    }
+}
+
+impl From<f64> for Scale {
+    fn from(factor: f64) -> Self {
+        let inverse = factor.recip();
         let whole = inverse.round();
-        let product =
-            if self.scale != 1.0 && whole.abs() >= 2.0 && (inverse - whole).abs() < whole.abs() * 1e-12 {
-                raw / whole
-            } else {
-                raw * self.scale
-            };
+        let is_near = whole.abs() >= 2.0 && (inverse - whole).abs() < whole.abs() * 1e-12;
+        Self {
+            factor,
+            divisor: is_near.then_some(whole),
+        }
+    }
+}
+
+impl Point {
+    /// The value of a raw number: `raw * scale + offset`.
+    pub fn scaled(&self, raw: f64) -> f64 {
+        let product = self.scale.of(raw);
         if self.offset == 0.0 {
             product
         } else {
@@ -196,18 +230,24 @@ impl Point {
 
     /// The reading that a raw number on the wire means: scaled, or no value, or out of range.
     pub fn reading_of_number(&self, raw: f64) -> Reading {
-        if !raw.is_finite() || self.missing.contains(&raw) {
-            return Reading::Missing(Missing::NoValue);
-        }
+        let mut reading = Reading::Missing(Missing::NoValue);
+        self.read_number(raw, &mut reading);
+        reading
+    }
+
+    /// Writes the [reading](Self::reading_of_number) of a raw number in its place: a device has a hundred of them in an answer.
+    #[inline]
+    pub fn read_number(&self, raw: f64, reading: &mut Reading) {
         let value = self.scaled(raw);
-        if !value.is_finite() {
-            return Reading::Missing(Missing::NoValue);
-        }
-        match self.range {
-            Some(range) if value < range.low || value > range.high => {
-                Reading::Uncertain(Value::Number(value), Doubt::OutOfRange)
-            }
-            _ => Reading::Good(Value::Number(value)),
+        if !raw.is_finite() || !value.is_finite() || self.missing.contains(&raw) {
+            *reading = Reading::Missing(Missing::NoValue);
+        } else if self
+            .range
+            .is_some_and(|range| value < range.low || value > range.high)
+        {
+            *reading = Reading::Uncertain(Value::Number(value), Doubt::OutOfRange);
+        } else {
+            *reading = Reading::Good(Value::Number(value));
         }
     }
 }
@@ -227,7 +267,7 @@ mod tests {
             },
             data_type: DataType::U16,
             order: Order::Abcd,
-            scale,
+            scale: scale.into(),
             offset,
             range: Some(Range { low: 0.0, high: 1.6 }),
             missing: vec![65535.0],

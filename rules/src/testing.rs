@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::{
     Address, Batch, Calendar, Class, ConnectionIndex, DataType, Deadlines, Dense, Device, DeviceIndex, Fault,
-    Missing, Notify, Order, Place, Point, PointId, Profile, Range, Reading, Sample, Script, Site, Standard,
-    Text, Unit, Value,
+    Missing, Notify, Order, Place, Point, PointId, Profile, Range, Reading, Sample, Scale, Script, Site,
+    Standard, Text, Unit, Value,
 };
 
 use crate::load::load_scripts;
@@ -75,7 +75,7 @@ fn profile(id: &str, points: &[(&str, DataType)]) -> Arc<Profile> {
         address: Address::Pointer(format!("/{name}")),
         data_type: *data_type,
         order: Order::Abcd,
-        scale: 1.0,
+        scale: Scale::ONE,
         offset: 0.0,
         range: Some(Range { low: 0.0, high: 2.0 }),
         missing: Vec::new(),

@@ -181,7 +181,7 @@ fn beyond_range(point: &Point) -> Option<f64> {
         return None;
     }
     let range = point.range?;
-    let tenth = ((range.high - range.low) / 10.0).max(point.scale.abs());
+    let tenth = ((range.high - range.low) / 10.0).max(point.scale.factor().abs());
     [range.high + tenth, range.low - tenth]
         .into_iter()
         .find(|value| encode::is_doubtful(point, *value))

@@ -82,7 +82,7 @@ fn simulated(site: &Site, device: &Device) -> Simulated {
 fn reading(point: &Point, value: &Value) -> Reading {
     match value {
         Value::Number(_) if point.data_type.is_bool() => Reading::Good(value.clone()),
-        Value::Number(number) => point.reading_of_number((number - point.offset) / point.scale),
+        Value::Number(number) => point.reading_of_number((number - point.offset) / point.scale.factor()),
         other => Reading::Good(other.clone()),
     }
 }

@@ -1,6 +1,6 @@
 //! Turns a value into what stands on the wire, and back into what a right reader makes of it.
 
-use model::{DataType, Order, Point, Reading, Value};
+use model::{DataType, Order, Point, Reading, Scale, Value};
 use serde_json::{Number, Value as Json};
 
 /// The registers that show a value as nearly as the point's type can; as many as the type takes.
@@ -87,7 +87,7 @@ pub(crate) fn is_doubtful(point: &Point, number: f64) -> bool {
 /// The raw number nearest to a value that the type can hold and that does not mean "no value".
 fn raw_number(point: &Point, value: &Value) -> f64 {
     let number = value.as_number().unwrap_or(0.0);
-    let raw = (number - point.offset) / point.scale;
+    let raw = (number - point.offset) / point.scale.factor();
     let bounds = match point.data_type {
         DataType::U16 => (0.0, 65_535.0),
         DataType::I16 => (-32_768.0, 32_767.0),
@@ -98,7 +98,7 @@ fn raw_number(point: &Point, value: &Value) -> f64 {
         DataType::U64 => (0.0, 18_446_744_073_709_549_568.0),
         DataType::I64 => (-9_223_372_036_854_775_808.0, 9_223_372_036_854_774_784.0),
         DataType::F32 => (-f64::from(f32::MAX), f64::from(f32::MAX)),
-        DataType::F64 if point.scale == 1.0 && point.offset == 0.0 => return raw,
+        DataType::F64 if point.scale == Scale::ONE && point.offset == 0.0 => return raw,
         // Division leaves dust such as 451.22999999999996; nine decimals are finer than any sensor.
         DataType::F64 => {
             return if raw.abs() < 1e6 {
@@ -200,7 +200,7 @@ mod tests {
             },
             data_type,
             order,
-            scale,
+            scale: scale.into(),
             offset,
             range: None,
             missing: Vec::new(),

@@ -164,7 +164,7 @@ fn stretch_of(point: &Point) -> Option<Stretch> {
 mod tests {
     use std::sync::Arc;
 
-    use model::{Class, DataType, ModbusLimits, Order, SkippedRegisters, Text};
+    use model::{Class, DataType, ModbusLimits, Order, Scale, SkippedRegisters, Text};
 
     use super::*;
 
@@ -179,7 +179,7 @@ mod tests {
             },
             data_type,
             order: Order::Abcd,
-            scale: 1.0,
+            scale: Scale::ONE,
             offset: 0.0,
             range: None,
             missing: Vec::new(),

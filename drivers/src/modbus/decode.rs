@@ -14,18 +14,39 @@ pub(crate) fn bit(point: &Point, bit: bool) -> Reading {
 
 /// The reading of a point from its registers, exactly as many as its type takes; any other number of them is malformed.
 pub(crate) fn registers(point: &Point, words: &[u16]) -> Reading {
-    if words.len() != usize::from(point.data_type.registers()) {
-        return MALFORMED;
-    }
-    match (point.data_type, words) {
-        (DataType::Bool, [word]) => state(point, f64::from(*word), *word != 0),
-        (DataType::Bit(number @ 0..=15), [word]) => state(point, f64::from(*word), word >> number & 1 == 1),
-        (DataType::Bit(_), _) => MALFORMED,
-        (DataType::String(bytes), _) => text(point.order, words, usize::from(bytes)),
-        (DataType::Bcd, [word]) => {
-            decimal_digits(*word).map_or(MALFORMED, |raw| point.reading_of_number(raw))
+    let mut reading = MALFORMED;
+    read_registers(point, words, &mut reading);
+    reading
+}
+
+/// Writes the [reading](registers) of a point in its place.
+pub(crate) fn read_registers(point: &Point, words: &[u16], reading: &mut Reading) {
+    let raw = match (point.data_type, words) {
+        // Nearly all points are of these two.
+        (DataType::U16, [word]) => Some(f64::from(*word)),
+        (DataType::F32, [first, second]) => {
+            Some(f64::from(f32::from_bits(pair(point.order, *first, *second))))
         }
-        _ => point.reading_of_number(number(point.data_type, gather(point.order, words))),
+        (data_type, _) if words.len() != usize::from(data_type.registers()) => None,
+        (DataType::Bool, [word]) => {
+            *reading = state(point, f64::from(*word), *word != 0);
+            return;
+        }
+        (DataType::Bit(number @ 0..=15), [word]) => {
+            *reading = state(point, f64::from(*word), word >> number & 1 == 1);
+            return;
+        }
+        (DataType::Bit(_), _) => None,
+        (DataType::String(bytes), _) => {
+            *reading = text(point.order, words, usize::from(bytes));
+            return;
+        }
+        (DataType::Bcd, [word]) => decimal_digits(*word),
+        (data_type, _) => gather(point.order, words).map(|bits| number(data_type, bits)),
+    };
+    match raw {
+        Some(raw) => point.read_number(raw, reading),
+        None => *reading = MALFORMED,
     }
 }
 
@@ -37,17 +58,31 @@ fn state(point: &Point, raw: f64, state: bool) -> Reading {
     Reading::Good(Value::Bool(state))
 }
 
-/// The bits of at most four registers as one number, highest first whatever order they came in. One register has no order.
-fn gather(order: Order, words: &[u16]) -> u64 {
-    if let [word] = words {
-        return u64::from(*word);
-    }
-    let bytes_swapped = matches!(order, Order::Badc | Order::Dcba);
-    let join =
-        |bits: u64, word: &u16| bits << 16 | u64::from(if bytes_swapped { word.swap_bytes() } else { *word });
-    match order {
-        Order::Abcd | Order::Badc => words.iter().fold(0, join),
-        Order::Cdab | Order::Dcba => words.iter().rev().fold(0, join),
+/// The bits of two registers, highest first whatever order they came in.
+fn pair(order: Order, first: u16, second: u16) -> u32 {
+    let (high, low) = match order {
+        Order::Abcd => (first, second),
+        Order::Cdab => (second, first),
+        Order::Badc => (first.swap_bytes(), second.swap_bytes()),
+        Order::Dcba => (second.swap_bytes(), first.swap_bytes()),
+    };
+    u32::from(high) << 16 | u32::from(low)
+}
+
+/// The bits of one, two or four registers as one number, highest first whatever order they came in. One register has no order.
+fn gather(order: Order, words: &[u16]) -> Option<u64> {
+    match words {
+        [word] => Some(u64::from(*word)),
+        [first, second] => Some(u64::from(pair(order, *first, *second))),
+        [first, second, third, fourth] => {
+            let (front, back) = (pair(order, *first, *second), pair(order, *third, *fourth));
+            let (high, low) = match order {
+                Order::Abcd | Order::Badc => (front, back),
+                Order::Cdab | Order::Dcba => (back, front),
+            };
+            Some(u64::from(high) << 32 | u64::from(low))
+        }
+        _ => None,
     }
 }
 

@@ -86,8 +86,8 @@ pub fn wraps_at(point: &Point) -> Vec<f64> {
         DataType::Bcd => Some(10_000.0),
         _ => None,
     };
-    let end_of_type = raw_values.map(|count| count * point.scale + point.offset);
-    let end_of_range = point.range.map(|range| range.high + point.scale.abs());
+    let end_of_type = raw_values.map(|count| count * point.scale.factor() + point.offset);
+    let end_of_range = point.range.map(|range| range.high + point.scale.factor().abs());
     end_of_type
         .into_iter()
         .chain(end_of_range)

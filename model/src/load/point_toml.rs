@@ -7,7 +7,7 @@ use super::data_type::{can_be, data_type, order};
 use super::names::{check_name, one_of, plain};
 use super::source::Spot;
 use super::table::Table;
-use crate::{Address, DataType, Metered, Order, Point, Range, RegisterTable, Text};
+use crate::{Address, DataType, Metered, Order, Point, Range, RegisterTable, Scale, Text};
 
 /// A point as far as it is right, and where its name and its address stand.
 pub(super) struct ReadPoint<'site> {
@@ -46,7 +46,7 @@ pub(super) fn read<'site>(table: &Table<'site>) -> Option<ReadPoint<'site>> {
         address: address.unwrap_or(Address::Pointer(String::new())),
         data_type: data_type.map_or(DataType::F64, |given| given.value),
         order: order.map_or(Order::Abcd, |given| given.value),
-        scale: scale.map_or(1.0, |given| given.value),
+        scale: scale.map_or(Scale::ONE, |given| given.value.into()),
         offset: offset.map_or(0.0, |given| given.value),
         range,
         missing,
@@ -163,7 +163,7 @@ fn check_together(table: &Table<'_>, point: &Point) {
     if point.data_type.is_text() {
         table.fault_if_given("labels", "a text says itself what it means: leave it out");
     }
-    if point.scale == 0.0 {
+    if point.scale.factor() == 0.0 {
         table.fault_if_given(
             "scale",
             "with 0 every value would be the same: write another number",

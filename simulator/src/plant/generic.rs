@@ -100,7 +100,7 @@ fn has_word(name: &str, words: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use model::{Address, DataType, Order, Range, RegisterTable, Text};
+    use model::{Address, DataType, Order, Range, RegisterTable, Scale, Text};
 
     use super::*;
 
@@ -115,7 +115,7 @@ mod tests {
             },
             data_type,
             order: Order::Abcd,
-            scale: 1.0,
+            scale: Scale::ONE,
             offset: 0.0,
             range,
             missing: Vec::new(),

@@ -88,13 +88,17 @@ impl Asking<'_, '_> {
         );
         let asked = self.wire.ask(self.unit, read, ids, pause, &mut self.busy).await;
         outcome.begin(self.device, self.plan);
+        if asked.is_err() {
+            outcome.ended = self.wire.now();
+        }
         match asked {
             Ok(answer) => {
                 outcome.heard = true;
                 self.healing.tried(read, None);
                 let arrived = self.wire.now();
                 outcome.take(&answer, read, &self.device.profile.points);
-                outcome.decoding += self.wire.now().saturating_sub(arrived);
+                outcome.ended = self.wire.now();
+                outcome.decoding += outcome.ended.saturating_sub(arrived);
                 return Some(false);
             }
             Err(Failure::Silent) => {

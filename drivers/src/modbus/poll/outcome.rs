@@ -21,6 +21,8 @@ pub(super) struct Outcome {
     pub(super) heard: bool,
     /// Whether the connection is there.
     pub(super) connected: bool,
+    /// When the last request was answered, or given up; zero before that.
+    pub(super) ended: Duration,
     /// How long it took to read what was answered.
     pub(super) decoding: Duration,
 }
@@ -33,6 +35,7 @@ impl Outcome {
             condition: Condition::Silent,
             heard: false,
             connected: true,
+            ended: Duration::ZERO,
             decoding: Duration::ZERO,
         }
     }
@@ -63,17 +66,18 @@ impl Outcome {
             else {
                 continue;
             };
-            // Each straight to its place: to wrap a reading in anything on its way costs more than to read it.
-            sample.reading = match answer {
+            // Each straight to its place: to hand a reading on costs more than to make it.
+            let reading = &mut sample.reading;
+            match answer {
                 Answer::Bits(bits) => match bits.get(slot.offset) {
-                    Some(bit) => decode::bit(point, *bit),
-                    None => MALFORMED,
+                    Some(bit) => *reading = decode::bit(point, *bit),
+                    None => *reading = MALFORMED,
                 },
                 Answer::Registers(words) => match words.get(slot.offset..slot.offset + slot.length) {
-                    Some(words) => decode::registers(point, words),
-                    None => MALFORMED,
+                    Some(words) => decode::read_registers(point, words, reading),
+                    None => *reading = MALFORMED,
                 },
-            };
+            }
         }
     }
 

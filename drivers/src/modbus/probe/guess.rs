@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Address, DataType, Order, Point, Reading, RegisterTable, Text, Value};
+use model::{Address, DataType, Order, Point, Reading, RegisterTable, Scale, Text, Value};
 
 use super::super::decode;
 
@@ -173,7 +173,7 @@ fn point(data_type: DataType, order: Order) -> Point {
         },
         data_type,
         order,
-        scale: 1.0,
+        scale: Scale::ONE,
         offset: 0.0,
         range: None,
         missing: Vec::new(),

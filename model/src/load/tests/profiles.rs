@@ -73,7 +73,7 @@ labels = { -1 = { zh = "停", en = "off" } }
         (
             point.data_type,
             point.order,
-            point.scale,
+            point.scale.factor(),
             point.offset,
             point.every
         ),
