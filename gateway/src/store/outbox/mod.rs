@@ -16,7 +16,8 @@ use super::StoreError;
 use super::database::{Database, Durability, is_spoiled, move_aside, nanoseconds};
 use aside::{finish_moving, mark_those_of_earlier_versions, remove_but};
 use rows::{
-    Counted, ENDS, NEWEST, as_spoiled, counted, insert, note, remove_oldest, remove_too_old, waiting,
+    Counted, ENDS, NEWEST, as_spoiled, as_spoiled_at_first, counted, insert, note, remove_oldest,
+    remove_too_old, waiting,
 };
 use take_over::TakeOver;
 
@@ -269,7 +270,7 @@ struct Opened {
 
 /// Opens or creates a file, and reads what was put last.
 fn open_file(path: &Path, destinations: &[String]) -> Result<Opened, StoreError> {
-    let mut database = Database::open(path, Durability::Full, STEPS).map_err(as_spoiled)?;
+    let mut database = Database::open(path, Durability::Full, STEPS).map_err(as_spoiled_at_first)?;
     database.limit_cache(WRITER_CACHE_KIB)?;
     let opened = database.transact(|transaction| {
         for name in destinations {
@@ -289,10 +290,12 @@ fn open_file(path: &Path, destinations: &[String]) -> Result<Opened, StoreError>
                 })
                 .optional()?;
         }
+        // Nothing else needs this table before a file is spoiled, and then it has to be there.
+        transaction.execute("DELETE FROM taken_over WHERE file = ''", [])?;
         let gone = forget_gone(transaction, destinations)?;
         Ok((counted(transaction, NEWEST, 0)?.unwrap_or_default(), gone))
     });
-    let (newest, gone) = opened.map_err(as_spoiled)?;
+    let (newest, gone) = opened.map_err(as_spoiled_at_first)?;
     Ok(Opened {
         database,
         newest,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Error, OptionalExtension, ffi, params};
+use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, ffi, params};
 
 use super::Pending;
 use crate::store::StoreError;
@@ -188,20 +188,34 @@ fn remove(transaction: &Connection, which: &str, values: impl rusqlite::Params) 
 
 /// A row that is not what was written spoils the file as a page does that cannot be read: trying again will not help.
 pub(super) fn as_spoiled(error: StoreError) -> StoreError {
+    spoiled_where(error, "a row is not as it was written", |source| {
+        matches!(
+            source,
+            Error::InvalidColumnType(..)
+                | Error::FromSqlConversionFailure(..)
+                | Error::IntegralValueOutOfRange(..)
+                | Error::QueryReturnedNoRows
+        ) || source.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+    })
+}
+
+/// The same where a file is opened, when also a table or a column of it may be missing.
+pub(super) fn as_spoiled_at_first(error: StoreError) -> StoreError {
+    spoiled_where(
+        as_spoiled(error),
+        "its tables are not as they were made",
+        |source| source.sqlite_error_code() == Some(ErrorCode::Unknown),
+    )
+}
+
+fn spoiled_where(error: StoreError, what: &str, is_spoiled: impl FnOnce(&Error) -> bool) -> StoreError {
     let StoreError::Sqlite { path, source } = error else {
         return error;
     };
-    let is_row = matches!(
-        source,
-        Error::InvalidColumnType(..)
-            | Error::FromSqlConversionFailure(..)
-            | Error::IntegralValueOutOfRange(..)
-            | Error::QueryReturnedNoRows
-    ) || source.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation);
-    let source = if is_row {
+    let source = if is_spoiled(&source) {
         Error::SqliteFailure(
             ffi::Error::new(ffi::SQLITE_CORRUPT),
-            Some(format!("a row is not as it was written: {source}")),
+            Some(format!("{what}: {source}")),
         )
     } else {
         source

@@ -275,6 +275,29 @@ fn a_row_that_is_not_what_was_written_never_stops_the_gateway_from_starting() {
 }
 
 #[test]
+fn a_table_that_is_missing_never_stops_the_gateway_from_starting() {
+    for (table, left) in [("destinations", 3), ("taken_over", 3), ("bodies", 0)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut writer, _) = open(folder.path(), &["influx"]);
+        for _ in 0..3 {
+            put(&mut writer, b"one");
+        }
+        writer
+            .database
+            .run(|connection| connection.execute(&format!("DROP TABLE {table}"), []))
+            .unwrap();
+        drop(writer);
+        let (mut writer, aside) = open(folder.path(), &["influx"]);
+        assert!(aside.is_some(), "{table}");
+        let piece = writer.take_over(None, true).unwrap();
+        let Some(TakenOver::Whole(recovered)) = piece else {
+            panic!("{table}: {piece:?}")
+        };
+        assert_eq!((recovered.bodies, recovered.unreadable), (left, 0), "{table}");
+    }
+}
+
+#[test]
 fn a_row_that_is_not_what_was_written_and_a_destination_without_one_spoil_the_file() {
     let folder = tempfile::tempdir().unwrap();
     with_a_strange_row(folder.path(), 2);
