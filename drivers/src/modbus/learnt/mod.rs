@@ -84,6 +84,8 @@ pub struct Learnt {
     pub(crate) suspicions: u8,
     pub(crate) calm_polls: u32,
     pub(crate) has_halved_rest: bool,
+    /// The rest that held until it fell silent, while longer ones are tried.
+    pub(crate) rest_before: Option<Duration>,
     pub(crate) was_too_short: u8,
     pub(crate) doubted: Doubted,
 }

@@ -21,14 +21,17 @@ impl Learnt {
         if !self.may_need_rest() {
             return false;
         }
+        let has_halved = self.has_halved_rest;
+        self.rest_before
+            .get_or_insert(if has_halved { self.pause * 2 } else { self.pause });
         self.calm_polls = 0;
         self.suspicions += 1;
         if self.suspicions < SUSPICIONS {
             return false;
         }
         if self.pause >= LONGEST_PAUSE {
-            // No rest helps, so it is something else.
-            self.pause = Duration::ZERO;
+            // No longer rest helps, so it is something else; what it needed before it still needs.
+            self.pause = self.rest_before.take().unwrap_or_default();
             self.suspicions = GIVEN_UP;
         } else {
             self.suspicions = 0;
@@ -49,6 +52,7 @@ impl Learnt {
     pub(crate) fn answered_all(&mut self) -> bool {
         if self.may_need_rest() {
             self.suspicions = 0;
+            self.rest_before = None;
         }
         if self.pause.is_zero() {
             return false;
@@ -114,6 +118,31 @@ mod tests {
         }
         assert_eq!(too_short.len(), 5, "{too_short:?}");
         assert_eq!((falls_silent, learnt.pause), (10, needed));
+    }
+
+    #[test]
+    fn a_unit_that_needs_a_rest_keeps_it_when_one_read_of_it_falls_silent_for_good() {
+        let needed = Duration::from_millis(20);
+        let mut learnt = Learnt {
+            pause: needed,
+            ..Learnt::default()
+        };
+        learnt.answered_all();
+        while learnt.may_need_rest() {
+            learnt.fell_silent();
+        }
+        assert_eq!(learnt.pause, needed);
+        // Also where half of it was just tried.
+        let mut learnt = Learnt {
+            pause: needed,
+            calm_polls: CALM_POLLS - 1,
+            ..Learnt::default()
+        };
+        assert!(learnt.answered_all() && learnt.pause < needed);
+        while learnt.may_need_rest() {
+            learnt.fell_silent();
+        }
+        assert_eq!(learnt.pause, needed);
     }
 
     #[test]
