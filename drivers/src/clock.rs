@@ -118,7 +118,7 @@ impl BatchTimes {
     }
 
     /// A batch whose time is the device's `own`, and which `arrived` just now. It keeps its time, so that one that comes twice is the
-    /// same one; one that is not newer than what the device has said before tells of the past. `None` where its time is so far ahead
+    /// same one; one that is older than what the device has said before tells of the past. `None` where its time is so far ahead
     /// that it cannot be so: it is to have the [next](Self::next) one.
     pub(crate) fn own(&mut self, own: Timestamp, arrived: Timestamp) -> Option<BatchOrder> {
         if own.duration_since(arrived) > MOST_AHEAD {
@@ -128,11 +128,17 @@ impl BatchTimes {
         let last = self
             .last_own
             .filter(|last| last.duration_since(arrived) <= MOST_AHEAD);
-        if last.is_some_and(|last| own <= last) {
+        // Of one time is what a device says twice in a second that it counts in seconds: the second is what holds.
+        if last.is_some_and(|last| own < last) {
             return Some(BatchOrder { at: own, order: 0 });
         }
         self.last_own = Some(own);
         Some(self.newer(own))
+    }
+
+    /// The device has told of nothing but the past for long: its clock was set back. What it says next is new, whatever its time.
+    pub(crate) fn forget_own(&mut self) {
+        self.last_own = None;
     }
 
     /// The time of a batch that tells of the past, whose own time is `own` and which `arrived` just now: never as late as the newest
@@ -211,14 +217,33 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_keeps_its_own_time_and_one_that_comes_twice_is_the_same() {
+    fn a_reading_keeps_its_own_time_and_of_two_of_one_time_the_second_holds() {
         let mut times = BatchTimes::default();
         let first = times.own(second(100), second(110)).unwrap();
         assert_eq!(first.at, second(100));
         let again = times.own(second(100), second(111)).unwrap();
         assert_eq!(again.at, second(100));
-        assert!(!again.is_newer_than(first));
-        assert!(times.own(second(101), second(112)).unwrap().is_newer_than(first));
+        assert!(again.is_newer_than(first));
+        let past = times.own(second(99), second(112)).unwrap();
+        assert!(!past.is_newer_than(first) && !past.is_newer_than(again));
+        assert!(times.own(second(101), second(113)).unwrap().is_newer_than(again));
+    }
+
+    #[test]
+    fn a_device_whose_clock_was_set_back_is_heard_again_once_its_past_is_forgotten() {
+        let mut times = BatchTimes::default();
+        let before = times.own(second(9_000), second(9_000)).unwrap();
+        assert!(
+            !times
+                .own(second(100), second(9_001))
+                .unwrap()
+                .is_newer_than(before)
+        );
+        let silence = times.next(second(9_030));
+        times.forget_own();
+        let back = times.own(second(130), second(9_031)).unwrap();
+        assert!(back.at == second(130) && back.is_newer_than(silence));
+        assert!(times.own(second(131), second(9_032)).unwrap().is_newer_than(back));
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(crate) enum Condition {
     Silent,
     /// Over MQTT: it has said nothing for three of its intervals.
     Quiet,
+    /// Over MQTT: for three of its intervals it has told only of times before those that it had told of.
+    Past,
     /// It refused a request with this Modbus exception code.
     Refusing(u8),
     /// What came was not of the form that was asked for.
@@ -26,6 +28,9 @@ impl fmt::Display for Condition {
                 .write_str("does not answer in time; it is tried again, ever more seldom, up to every 30 s"),
             Self::Quiet => formatter.write_str(
                 "has published nothing for three of its intervals; look at its power, network and topic",
+            ),
+            Self::Past => formatter.write_str(
+                "says only what is older than what it said before; its clock was set back, so what it says from now on counts as new; see to its clock and time zone",
             ),
             Self::Refusing(code) => {
                 write!(

@@ -44,6 +44,8 @@ struct Heard<'site> {
     times: BatchTimes,
     /// Whether its own clock was seen to be ahead.
     is_ahead: bool,
+    /// Whether its last reading was older than what it had said before.
+    tells_of_past: bool,
     freshness: Freshness,
     health: Health,
     meters: Arc<DeviceMeters>,
@@ -104,6 +106,7 @@ impl<'site> Listener<'site> {
             device,
             times: BatchTimes::default(),
             is_ahead: false,
+            tells_of_past: false,
             freshness: Freshness::default(),
             health: Health::default(),
             meters,
@@ -167,11 +170,15 @@ impl<'site> Listener<'site> {
             let payload = Payload::of(&message.payload);
             let now = self.clock.now();
             for number in numbers {
-                self.silence.heard(*number, now);
                 let Some(heard) = self.devices.get_mut(*number) else {
                     continue;
                 };
-                for batch in heard.batches(&payload, at, now, &self.connection.name) {
+                let batches = heard.batches(&payload, at, now, &self.connection.name);
+                // Whoever tells of nothing but the past says nothing of how it is now.
+                if batches.is_empty() || batches.iter().any(|batch| batch.order > 0) {
+                    self.silence.heard(*number, now);
+                }
+                for batch in batches {
                     let (receipt, committed) = receipt();
                     receipts.push(committed);
                     let receipt = acknowledgement.map(|_| receipt);
@@ -261,9 +268,7 @@ impl<'site> Listener<'site> {
             let Some(heard) = self.devices.get_mut(number) else {
                 return;
             };
-            heard
-                .health
-                .tell(Condition::Quiet, &heard.device.id, &self.connection.name);
+            heard.silent(&self.connection.name);
             self.silence_intake
                 .offer(heard.silent_batch(), &heard.meters.dropped);
         }
@@ -301,6 +306,17 @@ impl Heard<'_> {
         batches
     }
 
+    /// It has said nothing that is new for three of its intervals.
+    fn silent(&mut self, connection: &str) {
+        let condition = if std::mem::take(&mut self.tells_of_past) {
+            Condition::Past
+        } else {
+            Condition::Quiet
+        };
+        self.times.forget_own();
+        self.health.tell(condition, &self.device.id, connection);
+    }
+
     /// Where a reading stands, by its own time if it has one that can be so.
     fn order_of(&mut self, own: Option<Timestamp>, arrived: Timestamp) -> BatchOrder {
         let kept = own.map(|own| self.times.own(own, arrived));
@@ -315,7 +331,9 @@ impl Heard<'_> {
             );
         }
         self.is_ahead = is_ahead;
-        kept.flatten().unwrap_or_else(|| self.times.next(arrived))
+        let order = kept.flatten().unwrap_or_else(|| self.times.next(arrived));
+        self.tells_of_past = order.order == 0;
+        order
     }
 
     fn batch_of(&mut self, readings: Readings, arrived: Timestamp, connection: &str) -> Batch {

@@ -9,6 +9,8 @@ mod line;
 pub(crate) mod listen;
 #[cfg(test)]
 mod odd_broker_tests;
+#[cfg(test)]
+mod own_time_tests;
 mod packets;
 pub(crate) mod payload;
 pub mod publish;

@@ -102,7 +102,11 @@ pub(super) async fn accept(listener: &TcpListener, version: MqttVersion) -> TcpS
 }
 
 pub(super) fn published(version: MqttVersion, number: u16) -> Vec<u8> {
-    let payload = format!(r#"{{"v": {number}}}"#);
+    says(version, number, &format!(r#"{{"v": {number}}}"#))
+}
+
+/// A message of `a`, with its number as its packet's.
+pub(super) fn says(version: MqttVersion, number: u16, payload: &str) -> Vec<u8> {
     let [high, low] = number.to_be_bytes();
     let mut body = vec![0, 1, b'a', high, low];
     if version == MqttVersion::V5 {

@@ -10,7 +10,7 @@ use model::Text;
 use rules::Verdict;
 use tracing::{error, info, warn};
 
-use super::watches::{NO_DELAYS, level, rule_broken};
+use super::watches::{NO_DELAYS, counts_at, level, rule_broken};
 use super::{Keeper, LOOK_UP};
 use crate::alarms::Level;
 use crate::desk::calendar;
@@ -36,10 +36,9 @@ impl Keeper {
             let rule = rules.get(key.0);
             let watch = rule.and_then(|rule| self.watches.get(&rule.id));
             if let (Some((_, watch)), Some(subject)) = (watch, self.subjects.get(&key.1)) {
-                let judge = &mut self.judge;
-                draft.level(watch, subject, level(&judgement.verdict), judgement.at, || {
-                    judge.summary(key.0, key.1)
-                });
+                let (judge, level) = (&mut self.judge, level(&judgement.verdict));
+                let at = counts_at(level, judgement.at, now, watch.delays);
+                draft.level(watch, subject, level, at, || judge.summary(key.0, key.1));
             }
         }
         for (rule, (devices, reason)) in &self.broken {
