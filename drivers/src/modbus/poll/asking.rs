@@ -59,9 +59,11 @@ impl Asking<'_, '_> {
     async fn ask_whole(&mut self, read: &Read, outcome: &mut Outcome) -> bool {
         let had_heard = outcome.heard;
         let Some(refused) = self.ask(read, outcome).await else {
-            if outcome.connected {
-                let is_its_own = had_heard && !self.healing.learnt.may_need_rest();
+            if outcome.connected && had_heard {
+                let is_its_own = !self.healing.learnt.may_need_rest();
                 self.silences.fell_silent(read.stretch(), is_its_own);
+            } else if outcome.connected {
+                self.silences.fell_silent_at_first(read.stretch());
             }
             return false;
         };

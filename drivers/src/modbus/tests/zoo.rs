@@ -249,6 +249,47 @@ async fn a_read_that_a_device_leaves_unanswered_costs_no_other_and_is_asked_ever
 }
 
 #[tokio::test]
+async fn reads_beside_each_other_that_a_device_leaves_unanswered_cost_one_poll_each_and_never_two_in_a_row() {
+    tokio::join!(
+        polled_beside_silent_reads(&[500, 1000]),
+        polled_beside_silent_reads(&[500, 1000, 1500, 2000]),
+    );
+}
+
+async fn polled_beside_silent_reads(silent: &'static [u16]) {
+    let asked = Arc::new(AtomicU32::new(0));
+    let noted = Arc::clone(&asked);
+    let server = RawServer::start(move |request| match silent.contains(&request.first) {
+        true => {
+            noted.fetch_add(1, Ordering::SeqCst);
+            Vec::new()
+        }
+        false => vec![Deed::Send(request.right())],
+    })
+    .await;
+    let mut line = modbus_at(server.address);
+    line.timeout = ms(100);
+    let site = site(
+        line,
+        [(Unit::Modbus(1), registers(&[&[0, 100], silent].concat()))],
+    );
+    let mut running = run(fast(site, ms(20)));
+    let (mut lost, mut lost_in_row, mut unasked_in_row) = (0, 0, 0);
+    // Until every rest has been tried, and each of them is passed by for long.
+    while unasked_in_row < 12 {
+        asked.store(0, Ordering::SeqCst);
+        let batch = readings(&running.next().await);
+        let is_lost = batch[..2] == [NO_ANSWER, NO_ANSWER];
+        lost += usize::from(is_lost);
+        lost_in_row = if is_lost { lost_in_row + 1 } else { 0 };
+        assert!(lost_in_row < 2 && lost < silent.len(), "{lost} of {silent:?}");
+        assert!(is_lost || batch[..2] == [good(100), good(200)], "{batch:?}");
+        let is_asked = asked.load(Ordering::SeqCst) > 0;
+        unasked_in_row = if is_asked { 0 } else { unasked_in_row + 1 };
+    }
+}
+
+#[tokio::test]
 async fn a_device_that_needs_a_rest_after_connecting_is_given_it() {
     let server = RawServer::start_settling(ms(60), |request| vec![Deed::Send(request.right())]).await;
     let mut dialled = modbus_at(server.address);
