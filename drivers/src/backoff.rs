@@ -25,6 +25,11 @@ impl Backoff {
         }
     }
 
+    /// Waits no longer than `first` after the first failure: what asks for it most often says when it is to be tried again.
+    pub(crate) fn hasten(&mut self, first: Duration) {
+        self.first = self.first.min(first);
+    }
+
     /// Whether it may be tried at `now`.
     pub(crate) fn may_try(&self, now: Duration) -> bool {
         self.failures == 0 || now >= self.try_again_at

@@ -80,7 +80,8 @@ struct Poller<'site> {
     field: &'site Field,
     connection: &'site Connection,
     devices: Vec<Polled<'site>>,
-    /// One for each different unit: two devices behind one unit are silent together.
+    /// One for each different unit: two devices behind one unit are silent together, and the one that is polled more often must not
+    /// wait for the other.
     units: Vec<Backoff>,
     schedule: Schedule,
     /// Before this no unit that is taken for dead is asked again.
@@ -112,6 +113,9 @@ impl<'site> Poller<'site> {
                     units.push(Backoff::new(device.interval, LONGEST_SILENCE, u64::from(index.0)));
                     units.len() - 1
                 });
+                if let Some(backoff) = units.get_mut(unit_state) {
+                    backoff.hasten(device.interval);
+                }
                 let learnt = field.learnt(*index);
                 Some(Polled {
                     index: *index,
@@ -198,7 +202,7 @@ impl<'site> Poller<'site> {
                 self.meters.polled(took, outcome.decoding);
                 polled.meters.latency.record(took);
             }
-            if is_probe && outcome.condition == Condition::Silent {
+            if is_probe && outcome.has_asked() && outcome.condition == Condition::Silent {
                 self.next_probe = ended + self.connection.timeout * PROBE_SHARE;
             }
             outcome.weigh(backoff, now);
@@ -216,7 +220,8 @@ impl<'site> Poller<'site> {
         } else {
             Outcome::nothing()
         };
-        if !outcome.heard && !plan.reads.is_empty() {
+        let is_missing = outcome.has_asked() || backoff.failures() > 0;
+        if !outcome.heard && is_missing && !plan.reads.is_empty() {
             // All points are read at the first poll that is answered again, the slow ones as well.
             polled.poll = 0;
         }

@@ -94,12 +94,17 @@ impl Outcome {
         }
     }
 
+    /// Whether anything was asked: a poll that passes by all of its reads says nothing of the unit.
+    pub(super) fn has_asked(&self) -> bool {
+        self.ended > Duration::ZERO
+    }
+
     /// What it means for the unit's back-off. A connection that is down says nothing of the units behind it.
     pub(super) fn weigh(&self, backoff: &mut Backoff, began: Duration) {
         if self.heard {
             // It is no dead unit: it may have to be asked more slowly, or there is one read that it does not answer.
             backoff.succeeded();
-        } else if self.condition == Condition::Silent && self.connected {
+        } else if self.condition == Condition::Silent && self.connected && self.has_asked() {
             // From the poll's beginning: after a first silence the very next poll is to be a real one.
             backoff.failed(began);
         }
@@ -129,8 +134,13 @@ mod tests {
 
     #[test]
     fn only_a_unit_s_own_silence_counts_against_it() {
-        let silent = Outcome::nothing;
+        let silent = || Outcome {
+            ended: Duration::from_secs(2),
+            ..Outcome::nothing()
+        };
         assert_eq!(weighed(silent()), 3);
+        let passed_by = Outcome::nothing;
+        assert_eq!(weighed(passed_by()), 2);
         let answered = Outcome {
             condition: Condition::Answering,
             heard: true,
