@@ -13,13 +13,13 @@ use crate::alarms::Level;
 use crate::desk::{DeskHandle, OwnLevel, OwnRule};
 use crate::publish::PublishStand;
 use crate::reserve::Reserve;
-use crate::step_clock::{STEP, StepClock};
+use crate::step_clock::{STEP, Since, StepClock};
 use crate::telemetry::{DeliveryStand, Trouble};
 
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A database that takes nothing for so long, or a broker that is away, is late: shorter outages mend themselves out of the outbox.
-const LATE_AFTER: SignedDuration = SignedDuration::from_mins(10);
+const LATE_AFTER: Duration = Duration::from_secs(600);
 /// A step is shown for so long.
 const STEP_SHOWN: SignedDuration = SignedDuration::from_mins(5);
 
@@ -48,8 +48,8 @@ impl Sight {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
-            let now = Timestamp::now();
-            if let Some(step) = clock.look(Instant::now(), now) {
+            let (steady, now) = (Instant::now(), Timestamp::now());
+            if let Some(step) = clock.look(steady, now) {
                 counter!("facility_clock_steps_total").increment(1);
                 warn!(
                     seconds = step.as_secs_f64(),
@@ -68,10 +68,10 @@ impl Sight {
             // Nobody waits for the disk here.
             drop(tokio::task::spawn_blocking(move || reserve.settle()));
             self.desk.own(denied(&deliveries));
-            self.desk.own(late(&deliveries, now));
+            self.desk.own(late(&deliveries, steady));
             if let Some(stand) = &self.publishing {
                 let stand = stand.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                self.desk.own(away(&stand, now));
+                self.desk.own(away(&stand, steady));
             }
             self.desk.own(level(
                 OwnRule::StorageRefused,
@@ -100,13 +100,8 @@ fn denied(deliveries: &[(&str, DeliveryStand)]) -> OwnLevel {
 }
 
 /// Whether a database has taken nothing for too long.
-fn late(deliveries: &[(&str, DeliveryStand)], now: Timestamp) -> OwnLevel {
-    let is_late = |stand: &DeliveryStand| {
-        !stand.denied
-            && stand
-                .failing_since
-                .is_some_and(|since| now.duration_since(since) >= LATE_AFTER)
-    };
+fn late(deliveries: &[(&str, DeliveryStand)], steady: Instant) -> OwnLevel {
+    let is_late = |stand: &DeliveryStand| !stand.denied && has_lasted(stand.failing_since, steady);
     let reason = deliveries
         .iter()
         .find(|(_, stand)| is_late(stand))
@@ -120,9 +115,9 @@ fn late(deliveries: &[(&str, DeliveryStand)], now: Timestamp) -> OwnLevel {
 }
 
 /// Whether the broker that is published to has been away for too long.
-fn away(stand: &PublishStand, now: Timestamp) -> OwnLevel {
+fn away(stand: &PublishStand, steady: Instant) -> OwnLevel {
     let since = stand.away_since.filter(|_| !stand.is_up);
-    let is_late = since.is_some_and(|since| now.duration_since(since) >= LATE_AFTER);
+    let is_late = has_lasted(since, steady);
     let reason = is_late.then(|| stand.error.clone().unwrap_or_else(|| "no answer".to_owned()));
     level(
         OwnRule::PublishingLate,
@@ -130,6 +125,11 @@ fn away(stand: &PublishStand, now: Timestamp) -> OwnLevel {
         "MQTT 发布中断",
         "The broker that is published to is away",
     )
+}
+
+/// Whether an outage has lasted too long.
+fn has_lasted(since: Option<Since>, steady: Instant) -> bool {
+    since.is_some_and(|since| since.lasted(steady) >= LATE_AFTER)
 }
 
 fn told(name: &str, stand: &DeliveryStand) -> String {
@@ -206,10 +206,10 @@ mod tests {
         Timestamp::from_second(1_795_000_000 + seconds).unwrap()
     }
 
-    fn stand(denied: bool, failing_since: Option<i64>) -> DeliveryStand {
+    fn stand(denied: bool, failing_since: Option<Since>) -> DeliveryStand {
         DeliveryStand {
             denied,
-            failing_since: failing_since.map(at),
+            failing_since,
             error: Some("401".into()),
             ..Default::default()
         }
@@ -217,29 +217,48 @@ mod tests {
 
     #[test]
     fn a_refused_token_is_told_at_once_and_an_outage_after_ten_minutes() {
-        assert_eq!(denied(&[("influxdb", stand(true, Some(0)))]).level, Level::Holds);
-        assert_eq!(denied(&[("influxdb", stand(false, Some(0)))]).level, Level::Clear);
-        assert_eq!(
-            late(&[("influxdb", stand(false, Some(0)))], at(599)).level,
-            Level::Clear
-        );
-        assert_eq!(
-            late(&[("influxdb", stand(false, Some(0)))], at(600)).level,
-            Level::Holds
-        );
-        assert_eq!(
-            late(&[("influxdb", stand(false, None))], at(9999)).level,
-            Level::Clear
-        );
+        let steady = Instant::now();
+        let began = Some(Since::new(steady, at(0)));
+        assert_eq!(denied(&[("influxdb", stand(true, began))]).level, Level::Holds);
+        assert_eq!(denied(&[("influxdb", stand(false, began))]).level, Level::Clear);
+        let late_after = |since, seconds| {
+            let now = steady + Duration::from_secs(seconds);
+            late(&[("influxdb", stand(false, since))], now).level
+        };
+        assert_eq!(late_after(began, 599), Level::Clear);
+        assert_eq!(late_after(began, 600), Level::Holds);
+        assert_eq!(late_after(None, 9999), Level::Clear);
     }
 
     #[test]
     fn a_broker_that_is_published_to_may_be_away_for_ten_minutes() {
-        let mut stand = PublishStand::new(at(0));
-        assert_eq!(away(&stand, at(599)).level, Level::Clear);
-        assert_eq!(away(&stand, at(600)).level, Level::Holds);
+        let steady = Instant::now();
+        let later = |seconds| steady + Duration::from_secs(seconds);
+        let mut stand = PublishStand::new(Since::new(steady, at(0)));
+        assert_eq!(away(&stand, later(599)).level, Level::Clear);
+        assert_eq!(away(&stand, later(600)).level, Level::Holds);
         stand.is_up = true;
-        assert_eq!(away(&stand, at(600)).level, Level::Clear);
+        assert_eq!(away(&stand, later(600)).level, Level::Clear);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_during_an_outage_makes_it_neither_longer_nor_shorter() {
+        let steady = Instant::now();
+        for told in [at(28_800), at(-28_800)] {
+            let began = Since::new(steady, told);
+            let levels = [599, 600].map(|seconds| {
+                let later = steady + Duration::from_secs(seconds);
+                let broker = away(&PublishStand::new(began), later).level;
+                (
+                    late(&[("influxdb", stand(false, Some(began)))], later).level,
+                    broker,
+                )
+            });
+            assert_eq!(
+                levels,
+                [(Level::Clear, Level::Clear), (Level::Holds, Level::Holds)]
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The system's clock beside one that cannot be set: whoever looks at both now and then sees when the system's was set.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,10 +29,42 @@ impl StepClock {
     }
 }
 
+/// Since when something lasts: how long by the clock that cannot be set, and when for people.
+#[derive(Clone, Copy, Debug)]
+pub struct Since {
+    steady: Instant,
+    system: Timestamp,
+}
+
+impl Since {
+    /// It begins.
+    pub fn new(steady: Instant, system: Timestamp) -> Self {
+        Self { steady, system }
+    }
+
+    /// It begins now.
+    pub fn now() -> Self {
+        Self::new(Instant::now(), Timestamp::now())
+    }
+
+    /// How long it has lasted.
+    pub fn lasted(self, steady: Instant) -> Duration {
+        steady.saturating_duration_since(self.steady)
+    }
+
+    /// When it began, for people: as the system's clock said, or as it would say now where it was set meanwhile.
+    pub fn shown(self, steady: Instant, system: Timestamp) -> Timestamp {
+        let began = system.saturating_sub(self.lasted(steady)).unwrap_or(system);
+        if began.duration_since(self.system).abs() < STEP {
+            self.system
+        } else {
+            began
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -53,5 +85,17 @@ mod tests {
             clock.look(steady + Duration::from_secs(8), at(0)),
             Some(SignedDuration::from_secs(-3609))
         );
+    }
+    #[test]
+    fn what_lasts_is_shown_as_begun_by_the_clock_as_it_is_now_and_lasts_no_longer_for_it() {
+        let (steady, passed) = (Instant::now(), Duration::from_secs(600));
+        let since = Since::new(steady, at(28_800));
+        assert_eq!(since.lasted(steady + passed), passed);
+        assert_eq!(
+            since.shown(steady + passed, at(29_401)),
+            at(28_800),
+            "drift is no step"
+        );
+        assert_eq!(since.shown(steady + passed, at(600)), at(0));
     }
 }

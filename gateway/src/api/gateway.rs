@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::PoisonError;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State as Extract;
@@ -46,7 +47,7 @@ pub fn view(shared: &Shared, now: Timestamp) -> Value {
             "destinations": destinations(shared),
             "history": { "oldest_at": shared.history.oldest().map(|at| rfc3339(at, timezone)) },
         },
-        "mqtt": publishing(shared),
+        "mqtt": publishing(shared, now),
         "notices": match unsent {
             Ok((count, error)) => json!({ "unsent": count, "error": error }),
             Err(error) => json!({ "unsent": null, "error": error.to_string() }),
@@ -114,12 +115,13 @@ fn destinations(shared: &Shared) -> Vec<Value> {
 }
 
 /// How publishing goes; null where nothing is published.
-fn publishing(shared: &Shared) -> Option<Value> {
+fn publishing(shared: &Shared, now: Timestamp) -> Option<Value> {
     let stand = shared.publishing.as_ref()?;
     let stand = stand.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let away_since = (stand.away_since).map(|since| since.shown(Instant::now(), now));
     Some(json!({
         "state": if stand.is_up { "up" } else { "down" },
-        "away_since": stand.away_since.map(|at| rfc3339(at, &shared.site.timezone)),
+        "away_since": away_since.map(|at| rfc3339(at, &shared.site.timezone)),
         "published": stand.published,
         "refused": stand.refused,
         "waiting": stand.waiting,

@@ -19,6 +19,7 @@ use super::stand::{Meters, PublishStand};
 use super::{Names, OFFLINE};
 use crate::desk::{Changed, Command, DeskHandle};
 use crate::live::DeviceState;
+use crate::step_clock::Since;
 use crate::store::{Records, RecordsReader, StoreError};
 
 /// Topics on their way at once; fewer than any broker's bound, and enough to hide a slow line.
@@ -64,7 +65,7 @@ impl Publisher {
             reader: Arc::new(Mutex::new(records.reader()?)),
             changes,
             desk,
-            stand: Arc::new(Mutex::new(PublishStand::new(Timestamp::now()))),
+            stand: Arc::new(Mutex::new(PublishStand::new(Since::now()))),
         })
     }
 
@@ -166,7 +167,7 @@ impl Publisher {
                 meters.up.set(0.0);
                 self.stand_of(|stand| {
                     stand.is_up = false;
-                    stand.away_since.get_or_insert_with(Timestamp::now);
+                    stand.away_since.get_or_insert_with(Since::now);
                     stand.error = Some(why);
                 });
             }

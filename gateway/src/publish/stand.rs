@@ -1,7 +1,8 @@
 //! How publishing goes: for people, and as counts.
 
-use jiff::Timestamp;
 use metrics::{Counter, Gauge, counter, gauge};
+
+use crate::step_clock::Since;
 
 /// How publishing goes, for people.
 #[derive(Clone, Debug)]
@@ -9,7 +10,7 @@ pub struct PublishStand {
     /// Whether there is a connection.
     pub is_up: bool,
     /// Since when there is none.
-    pub away_since: Option<Timestamp>,
+    pub away_since: Option<Since>,
     /// Why there is none, or what the broker refused last.
     pub error: Option<String>,
     /// What the broker has taken since the start.
@@ -24,7 +25,7 @@ pub struct PublishStand {
 
 impl PublishStand {
     /// Nothing has been tried yet.
-    pub fn new(now: Timestamp) -> Self {
+    pub fn new(now: Since) -> Self {
         Self {
             is_up: false,
             away_since: Some(now),

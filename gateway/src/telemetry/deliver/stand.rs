@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use metrics::counter;
 use tracing::{info, warn};
 
+use crate::step_clock::Since;
 use crate::store::Pending;
 
 /// How delivery goes, for people.
@@ -16,7 +17,7 @@ pub struct DeliveryStand {
     /// Why it does not now.
     pub error: Option<String>,
     /// Since when it does not.
-    pub failing_since: Option<Timestamp>,
+    pub failing_since: Option<Since>,
     /// Whether it is because the database does not know us: that does not mend itself.
     pub denied: bool,
     /// What waits.
@@ -87,7 +88,7 @@ impl Stand {
             stand.error = Some(reason.to_owned());
         }
         stand.denied = denied;
-        stand.failing_since.get_or_insert_with(Timestamp::now);
+        stand.failing_since.get_or_insert_with(Since::now);
         is_new
     }
 
