@@ -251,9 +251,12 @@ impl Alarm {
         }
     }
 
-    /// Whether a delay runs.
-    pub fn is_pending(&self) -> bool {
-        matches!(self.phase, Phase::PendingOn { .. } | Phase::PendingOff { .. })
+    /// Since when a delay runs, or waits for somebody to know whether it does; none: no delay.
+    pub fn pending_since(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::PendingOn { since } | Phase::PendingOff { since } => Some(since),
+            Phase::Normal | Phase::Active => None,
+        }
     }
 
     /// When [`Alarm::tick`] has something to do next, if nothing else happens.

@@ -91,6 +91,8 @@ pub struct Keeper {
     escalated_at: Option<Timestamp>,
     /// Whether the system's clock is set.
     clock: clock::KeptClock,
+    /// Delays from before the start, by alarm: since when, by a clock that was not yet wrong, or is right again.
+    delays_before: HashMap<String, Timestamp>,
 }
 
 impl Keeper {
@@ -144,6 +146,7 @@ impl Keeper {
             rules_seconds: histogram!("facility_rules_seconds"),
             beat: sight::Beat::begun(now),
             clock: clock::KeptClock::begun(Instant::now(), now),
+            delays_before: HashMap::new(),
             desk,
         };
         alarms.into_iter().for_each(|alarm| keeper.take_up(alarm));
@@ -222,6 +225,9 @@ impl Keeper {
             self.judge.seed(*rule, device, alarm.is_active());
         }
         alarm.known = false;
+        if let Some(since) = alarm.pending_since() {
+            self.delays_before.insert(alarm.id.clone(), since);
+        }
         let change = Change {
             alarms: vec![(Arc::new(alarm), false)],
             ..Change::default()
