@@ -242,6 +242,12 @@ impl RecorderThread {
             self.writer.give_up();
             return Err(too_little);
         }
+        if self.writer.is_lost() {
+            // What was put went to the old file.
+            self.begin_anew();
+            self.writer.give_up();
+            return Err("the spoiled history was moved aside, and a new one is still to be made".to_owned());
+        }
         self.writer.commit().map_err(|error| {
             if is_spoiled(&error) {
                 self.begin_anew();

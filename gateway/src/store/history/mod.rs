@@ -62,6 +62,8 @@ pub struct HistoryWriter {
     database: Database,
     durable: bool,
     path: PathBuf,
+    /// The file was moved aside, and no new one could be made yet.
+    is_lost: bool,
     devices: Dense<DeviceIndex, i64>,
     chains: ChainWriter,
     /// What was put since the last commit, by slot.
@@ -111,12 +113,25 @@ impl HistoryWriter {
     /// # Errors
     /// No new file can be made.
     pub fn begin_anew(&mut self, site: &Site, now: Timestamp) -> Result<Option<PathBuf>, StoreError> {
-        let aside = match self.path.exists() {
+        // What a try before has left of a new file is not moved aside: that would drive out the old one in the end.
+        let aside = match !self.is_lost && self.path.exists() {
             true => Some(aside(&self.path, now)?),
             false => None,
         };
-        *self = Self::open_file(&self.path, site, self.durable)?;
+        self.is_lost = true;
+        match Self::open_file(&self.path, site, self.durable) {
+            Ok(new) => *self = new,
+            Err(error) => {
+                self.is_lost = !is_spoiled(&error);
+                return Err(error);
+            }
+        }
         Ok(aside)
+    }
+
+    /// Whether the file was moved aside, and no new one could be made yet: what is written now would be lost.
+    pub fn is_lost(&self) -> bool {
+        self.is_lost
     }
 
     /// Removes spoiled files that were moved aside but for the newest two; returns which are gone.
@@ -158,6 +173,7 @@ impl HistoryWriter {
             database,
             durable,
             path: path.to_owned(),
+            is_lost: false,
             devices,
             chains: ChainWriter::new(site, series),
             open: BTreeMap::new(),

@@ -207,6 +207,29 @@ fn of_spoiled_histories_the_newest_two_stay() {
 }
 
 #[test]
+fn where_no_new_history_can_be_made_the_spoiled_one_stays_and_nothing_is_written_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut thread = thread(&folder, Room::new(folder.path()));
+    thread.records(Timestamp::now());
+    // SQLite cannot make a file whose journal cannot be one.
+    let in_the_way = folder.path().join("history.db-journal");
+    std::fs::create_dir(&in_the_way).unwrap();
+    thread.begin_anew();
+    let spoiled = copies(&folder);
+    for _ in 0..3 {
+        thread.records(Timestamp::now());
+        assert!(thread.trouble.reason().is_some());
+    }
+    assert_eq!((spoiled.len(), copies(&folder)), (1, spoiled));
+    std::fs::remove_dir(&in_the_way).unwrap();
+    // The first is dropped and counted with the old file, and makes the new one.
+    thread.records(Timestamp::now());
+    thread.records(Timestamp::now());
+    assert_eq!((thread.trouble.reason(), thread.readings().unwrap()), (None, 1));
+    assert_eq!(copies(&folder).len(), 1);
+}
+
+#[test]
 fn on_a_full_disk_the_copies_of_spoiled_histories_go_before_history_waits() {
     let folder = tempfile::tempdir().unwrap();
     make_copies(&folder);
