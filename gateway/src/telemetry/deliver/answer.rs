@@ -20,8 +20,8 @@ pub enum Written {
     Later(String, Again),
     /// The server failed at it (5xx but 503): it is in trouble, or cannot unpack what it was sent.
     Broken(String, Again),
-    /// There was no answer in time; a smaller request may pass where the way or the server is slow.
-    Slow(String),
+    /// There was no answer in time, or the server gave up before; a smaller request may pass where the way or the server is slow.
+    Slow(String, Again),
     /// The server does not know us, or what we write to; that is mended by people, and then it goes on.
     Denied(String),
 }
@@ -65,6 +65,11 @@ pub fn of_status(status: u16, text: &str, after: Option<Duration>) -> Written {
             Fault::Request(correct) => Written::Denied(format!("{reason}: {correct}")),
         },
         413 => Written::TooLarge(reason),
+        408 | 504 => Written::Slow(reason, after.map_or(Again::Soon, Again::After)),
+        500.. if says_too_slow(text) => {
+            let unasked = if status == 503 { Again::Busy } else { Again::Soon };
+            Written::Slow(reason, after.map_or(unasked, Again::After))
+        }
         401 | 403 => Written::Denied(format!("{reason}: renew the token or the password")),
         404 => Written::Denied(format!(
             "{reason}: create the bucket or database, or correct `version` and `url`"
@@ -73,6 +78,15 @@ pub fn of_status(status: u16, text: &str, after: Option<Duration>) -> Written {
         500.. => Written::Broken(reason, after.map_or(Again::Soon, Again::After)),
         _ => Written::Later(reason, after.map_or(Again::Soon, Again::After)),
     }
+}
+
+/// Whether a server that failed says that it took too long. Databases and proxies give up on a write after 10 s by default, which is before
+/// we do: of a request that is sent again as it is they would say so for ever.
+fn says_too_slow(text: &str) -> bool {
+    let said = text.to_ascii_lowercase();
+    ["timeout", "time-out", "timed out"]
+        .iter()
+        .any(|word| said.contains(word))
 }
 
 /// What a 400 or 422 is about.
@@ -172,6 +186,43 @@ mod tests {
             assert!(
                 matches!(of_status(status, "", None), Written::Denied(_)),
                 "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_server_that_gave_up_before_we_did_was_too_slow_and_any_other_trouble_is_not() {
+        for (status, said) in [
+            (500, r#"{"error":"timeout"}"#),
+            (
+                500,
+                r#"{"code":"internal error","message":"unexpected error writing points to database: timeout"}"#,
+            ),
+            (502, "Operation timed out"),
+            (
+                504,
+                "<html><head><title>504 Gateway Time-out</title></head></html>",
+            ),
+            (504, ""),
+            (408, ""),
+        ] {
+            let written = of_status(status, said, None);
+            let is_slow = matches!(&written, Written::Slow(_, Again::Soon));
+            assert!(is_slow, "{status} {said}: {written:?}");
+        }
+        let asked = Duration::from_secs(7);
+        for (after, again) in [(None, Again::Busy), (Some(asked), Again::After(asked))] {
+            let reason = "503 upstream request timeout";
+            assert_eq!(
+                of_status(503, "upstream request timeout", after),
+                Written::Slow(reason.to_owned(), again)
+            );
+        }
+        let unreadable = "unable to read data: flate: corrupt input before offset 52";
+        for said in [unreadable, "bad gateway", ""] {
+            assert!(
+                matches!(of_status(500, said, None), Written::Broken(..)),
+                "{said}"
             );
         }
     }

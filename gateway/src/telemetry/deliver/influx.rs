@@ -91,7 +91,11 @@ impl Influx {
         } else {
             through.write(body).await
         };
-        let busy = matches!(&written, Written::Later(_, Again::Busy | Again::After(_)));
+        let busy = matches!(
+            &written,
+            Written::Later(_, Again::Busy | Again::After(_))
+                | Written::Slow(_, Again::Busy | Again::After(_))
+        );
         through.busy.store(busy, Ordering::Relaxed);
         written
     }
@@ -125,7 +129,7 @@ impl CrateClient {
             Ok(()) => Written::Done,
             Err(influxdb2::RequestError::Http { status, text }) => of_status(status.as_u16(), &text, None),
             Err(influxdb2::RequestError::ReqwestProcessing { source }) if is_slow(&source) => {
-                Written::Slow(chain(&source.without_url()))
+                Written::Slow(chain(&source.without_url()), Again::Soon)
             }
             Err(error) => Written::Later(chain(&error), Again::Soon),
         }
@@ -191,7 +195,7 @@ impl ByHand {
                 of_status(status, &beginning(response).await, after)
             }
             Err(error) if error.is_timeout() && !error.is_connect() => {
-                Written::Slow(chain(&error.without_url()))
+                Written::Slow(chain(&error.without_url()), Again::Soon)
             }
             Err(error) => Written::Later(chain(&error.without_url()), Again::Soon),
         }

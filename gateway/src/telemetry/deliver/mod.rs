@@ -202,7 +202,11 @@ impl Delivery {
     /// What a request's answer says is done.
     async fn answered(&mut self, written: Written, ahead: &mut Ahead) -> Next {
         // A server that cannot unpack what it is sent says so in as many ways as there are servers.
-        if matches!(written, Written::Broken(..) | Written::Denied(_)) && has_spoiled(ahead).await {
+        let may_be_unreadable = matches!(
+            written,
+            Written::Broken(..) | Written::Slow(..) | Written::Denied(_)
+        );
+        if may_be_unreadable && has_spoiled(ahead).await {
             return Next::On;
         }
         let refusal = match written {
@@ -227,9 +231,9 @@ impl Delivery {
                 }
                 ahead.too_large().map(|body| (body, Refusal::uncounted(reason)))
             }
-            Written::Slow(reason) => {
+            Written::Slow(..) => {
                 ahead.slow();
-                return self.not_taken(Written::Slow(reason));
+                return self.not_taken(written);
             }
             other => return self.not_taken(other),
         };
@@ -242,13 +246,9 @@ impl Delivery {
     /// Notes why nothing was written, and says how long to wait.
     fn not_taken(&mut self, written: Written) -> Next {
         let again = match written {
-            Written::Later(reason, again) | Written::Broken(reason, again) => {
+            Written::Later(reason, again) | Written::Broken(reason, again) | Written::Slow(reason, again) => {
                 self.stand.failed(reason, false);
                 again
-            }
-            Written::Slow(reason) => {
-                self.stand.failed(reason, false);
-                Again::Soon
             }
             Written::Denied(reason) => {
                 self.stand.failed(reason, true);

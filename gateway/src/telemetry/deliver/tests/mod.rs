@@ -4,6 +4,7 @@ mod bounds;
 mod busy;
 mod refusing;
 mod server;
+mod slow;
 mod spoiled;
 
 use std::collections::BTreeSet;
@@ -35,8 +36,11 @@ const PARTIAL: &str = include_str!("../answers/422.http");
 const NO_ROOM: &str = include_str!("../answers/422-limit.http");
 const TOO_MANY: &str = include_str!("../answers/429.http");
 const TOO_MANY_SERIES: &str = include_str!("../answers/429-cardinality.http");
+const TOO_SLOW_1X: &str = include_str!("../answers/500-timeout-1x.http");
+const TOO_SLOW: &str = include_str!("../answers/500-timeout.http");
 const UNAVAILABLE: &str = include_str!("../answers/503.http");
 const UNAVAILABLE_SERIES: &str = include_str!("../answers/503-cardinality.http");
+const TOO_SLOW_PROXY: &str = include_str!("../answers/504.http");
 
 /// An outbox and a delivery from it, on a folder of their own.
 struct Way {

@@ -23,7 +23,7 @@ fn spoil(way: &Way, number: i64) {
 
 #[tokio::test]
 async fn a_body_that_was_spoiled_on_the_disk_holds_up_nothing_and_none_of_it_is_written() {
-    for answer in [None, Some(OF_1X), Some(IN_PLAIN_TEXT)] {
+    for answer in [None, Some(OF_1X), Some(IN_PLAIN_TEXT), Some(TOO_SLOW_PROXY)] {
         let server = Server::start(always(TAKEN)).await;
         if let Some(answer) = answer {
             server.answer_what_it_cannot_read_with(answer);
