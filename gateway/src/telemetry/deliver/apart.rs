@@ -1,4 +1,5 @@
-//! A refused body taken apart by lines: which of them the server refuses is found by halves, and the others are written.
+//! A body taken apart by lines. Of a refused one it is found by halves which of them the server refuses, and the others are written; one
+//! that is too much to be there in time is written in pieces.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -40,7 +41,7 @@ pub struct BadLine {
     pub reason: Arc<str>,
 }
 
-/// A refused body on its way through the halves.
+/// A body on its way through the halves.
 #[derive(Debug)]
 pub struct Apart {
     lines: Vec<String>,
@@ -50,6 +51,14 @@ pub struct Apart {
     bad: Vec<BadLine>,
     /// Why the body is not what was packed.
     spoiled: Option<String>,
+}
+
+/// A body of which no line was asked about yet.
+enum Begun {
+    /// It is one piece, of these lines.
+    Whole(Apart, Range<usize>),
+    /// Its pieces are known: suspected lines stand apart from the others, and of a spoiled one none is written.
+    Parted(Apart),
 }
 
 /// What became of a body that was taken apart.
@@ -70,10 +79,31 @@ pub struct Judged {
 impl Apart {
     /// Takes a body apart that was refused as a whole.
     pub fn of(gzip: &[u8], refusal: Refusal, suspects: &Suspects) -> Self {
+        match Self::begun(gzip, &refusal.reason, suspects) {
+            Begun::Whole(mut apart, whole) => {
+                apart.divide(whole, refusal);
+                apart
+            }
+            Begun::Parted(apart) => apart,
+        }
+    }
+
+    /// Takes a body apart that is too slow as a whole: no line of it is to blame.
+    pub fn of_slow(gzip: &[u8], suspects: &Suspects) -> Self {
+        match Self::begun(gzip, "it was too slow", suspects) {
+            Begun::Whole(mut apart, whole) => {
+                apart.pieces.push(whole);
+                apart
+            }
+            Begun::Parted(apart) => apart,
+        }
+    }
+
+    fn begun(gzip: &[u8], reason: &str, suspects: &Suspects) -> Begun {
         let (text, spoiled) = unpacked(gzip);
         let lines = text.lines().filter(|line| !line.is_empty()).map(str::to_owned);
         if let Some(spoiled) = spoiled {
-            return Self::spoiled(lines.collect(), &refusal.reason, spoiled);
+            return Begun::Parted(Self::spoiled(lines.collect(), reason, spoiled));
         }
         let (mut lines, suspected): (Vec<String>, Vec<String>) = lines.partition(|line| !suspects.has(line));
         let innocent = lines.len();
@@ -82,10 +112,10 @@ impl Apart {
         let mut apart = Self::not_begun(lines, None);
         if innocent > 0 && innocent < whole.end {
             apart.pieces.extend([innocent..whole.end, 0..innocent]);
+            Begun::Parted(apart)
         } else {
-            apart.divide(whole, refusal);
+            Begun::Whole(apart, whole)
         }
-        apart
     }
 
     fn not_begun(lines: Vec<String>, spoiled: Option<String>) -> Self {
@@ -132,6 +162,17 @@ impl Apart {
         self.count();
     }
 
+    /// The piece is too much to be there in time: the next is half of it. Whether there is a half, which of a single line there is not.
+    pub fn halve(&mut self) -> bool {
+        match self.pieces.pop_if(|piece| piece.len() > 1) {
+            Some(piece) => {
+                self.push_halves(&piece);
+                true
+            }
+            None => false,
+        }
+    }
+
     fn count(&mut self) {
         self.asked += 1;
         if self.asked >= ASKED_MOST {
@@ -170,9 +211,13 @@ impl Apart {
         if piece.len() <= 1 || all {
             self.set_aside(piece, refusal.reason.into());
         } else {
-            let middle = piece.start + piece.len() / 2;
-            self.pieces.extend([middle..piece.end, piece.start..middle]);
+            self.push_halves(&piece);
         }
+    }
+
+    fn push_halves(&mut self, piece: &Range<usize>) {
+        let middle = piece.start + piece.len() / 2;
+        self.pieces.extend([middle..piece.end, piece.start..middle]);
     }
 
     fn set_aside(&mut self, piece: Range<usize>, reason: Arc<str>) {
@@ -309,6 +354,32 @@ mod tests {
         server.asked = 0;
         server.take_apart(1000, &mut suspects);
         assert_eq!(server.asked, 3, "the whole, the innocent, the suspected");
+    }
+
+    #[test]
+    fn a_body_that_is_too_slow_goes_in_pieces_each_line_once_and_none_is_set_aside() {
+        for count in [1, 2, 100] {
+            let text: String = (0..count).map(|number| line(number) + "\n").collect();
+            let mut apart = Apart::of_slow(&compressed(&text), &Suspects::default());
+            let mut written = String::new();
+            while let Some(piece) = apart.next() {
+                if piece.lines().count() > 9 {
+                    assert!(apart.halve());
+                } else {
+                    written.push_str(&piece);
+                    apart.taken();
+                }
+            }
+            assert_eq!(written, text);
+            let judged = apart.finish(count as u64 * 2, &mut Suspects::default());
+            assert_eq!(
+                (judged.bad.len(), judged.refused, judged.is_written),
+                (0, 0, true)
+            );
+        }
+        let mut one = Apart::of_slow(&compressed("pump a=1 5\n"), &Suspects::default());
+        assert!(!one.halve(), "there is no half of a line");
+        assert_eq!(one.next().unwrap(), "pump a=1 5\n");
     }
 
     #[test]

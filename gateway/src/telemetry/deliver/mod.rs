@@ -186,6 +186,10 @@ impl Delivery {
             ahead.apart = Some(Apart::of(&body.bytes, refusal, &self.suspects));
             return Ok(Next::On);
         }
+        if let Some(body) = ahead.first_if_too_slow() {
+            ahead.apart = Some(Apart::of_slow(&body.bytes, &self.suspects));
+            return Ok(Next::On);
+        }
         #[cfg(feature = "planted-faults")]
         self.move_early(ahead);
         let started = std::time::Instant::now();

@@ -1,34 +1,47 @@
-//! What becomes of refused lines: they are found, kept beside their reason and told of, as long as it is not everything that is refused.
+//! What becomes of a body that is taken apart: its pieces are written, and refused lines are found, kept beside their reason and told of, as
+//! long as it is not everything that is refused.
 
 use super::*;
 
 impl Delivery {
-    /// The next request about a body of which lines are refused; once every line is judged, the bad ones are set aside and it is done
-    /// with.
+    /// The next request about a body that is taken apart; once every line is judged, the bad ones are set aside and it is done with.
     pub(super) async fn go_on_apart(&mut self, mut apart: Apart, ahead: &mut Ahead) -> Next {
         let Some(piece) = apart.next() else {
             self.set_aside(apart, ahead).await;
             return Next::On;
         };
-        let next = match self.influx.write(compressed(&piece)).await {
+        let packed = compressed(&piece);
+        let bytes = packed.len();
+        if ahead.is_too_slow(bytes) && apart.halve() {
+            ahead.apart = Some(apart);
+            return Next::On;
+        }
+        let next = match self.influx.write(packed).await {
             Written::Done => {
                 apart.taken();
                 self.lost.passed();
                 self.patience.renew();
                 Next::On
             }
-            Written::Refused(refusal) => {
-                apart.refused(refusal);
-                Next::On
-            }
-            Written::TooLarge(reason) => {
-                apart.refused(Refusal::uncounted(reason));
-                Next::On
+            Written::Refused(refusal) => self.part(&mut apart, refusal, ahead).await,
+            Written::TooLarge(reason) => self.part(&mut apart, Refusal::uncounted(reason), ahead).await,
+            Written::Slow(reason, again) => {
+                ahead.slow_piece(bytes);
+                self.not_taken(Written::Slow(reason, again))
             }
             other => self.not_taken(other),
         };
         ahead.apart = Some(apart);
         next
+    }
+
+    /// A piece was refused. That may be the first that is refused of the body, where it was taken apart since it was too slow.
+    async fn part(&mut self, apart: &mut Apart, refusal: Refusal, ahead: &Ahead) -> Next {
+        if let Some(next) = self.hold_back(&refusal.reason, ahead).await {
+            return next;
+        }
+        apart.refused(refusal);
+        Next::On
     }
 
     /// Where bodies in a row lost every line, nothing more is set aside until the server takes at least one line of those that wait, each
