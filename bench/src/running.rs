@@ -172,9 +172,10 @@ impl Running {
             cores.push(share(end.gateway, start.gateway));
             delivered.push(share(end.rows, start.rows));
             polls.push(seen.tally.rate());
-            seen.resident_mb = seen.resident_mb.max(self.gateway.process.resident_mb()?);
+            let resident_mb = self.gateway.process.resident_mb()?;
+            seen.resident_mb = seen.resident_mb.max(resident_mb);
             setting.tell(&format!(
-                "window {window} of {}: gateway {:.3} core, {:.0} polls/s, {:.0} points/s delivered (farm {:.2} core, database {:.2})",
+                "window {window} of {}: gateway {:.3} core, {resident_mb:.1} MB, {:.0} polls/s, {:.0} points/s delivered (farm {:.2} core, database {:.2})",
                 setting.windows,
                 share(end.gateway, start.gateway),
                 seen.tally.rate(),
