@@ -135,11 +135,13 @@ impl Delivery {
 
     async fn deliver(&mut self) {
         loop {
+            // The number first: what is opened then is this file or one that came after it, and of one that is no more nothing is heard.
             let file = self.newest.borrow().file;
+            self.open_again().await;
             let mut ahead = match self.read(OutboxReader::delivered).await {
                 Ok(delivered) => Ahead::after(delivered, file, REQUEST_BYTES),
                 Err(error) => {
-                    self.reopen(&error).await;
+                    self.could_not_read(&error, file).await;
                     continue;
                 }
             };
@@ -149,12 +151,11 @@ impl Delivery {
                     Ok(Next::On) => {}
                     Ok(Next::Wait(time)) => tokio::time::sleep(time).await,
                     Err(error) => {
-                        self.reopen(&error).await;
+                        self.could_not_read(&error, file).await;
                         break;
                     }
                 }
             }
-            self.open_again().await;
         }
     }
 

@@ -3,17 +3,16 @@
 use super::*;
 
 impl Delivery {
-    /// The outbox could not be read: a spoiled one is begun anew by its thread, and either way it is opened again.
-    pub(super) async fn reopen(&mut self, error: &StoreError) {
+    /// A file of the outbox could not be read: a spoiled one is begun anew by its thread, and either way it is to be opened again. Which
+    /// file, since it may have been begun anew meanwhile, and the new one is not to blame.
+    pub(super) async fn could_not_read(&mut self, error: &StoreError, file: u32) {
         self.not_read(error, "the outbox cannot be read; it is opened again");
         if is_spoiled(error) {
-            let file = self.newest.borrow().file;
             self.outbox.spoiled(file);
             let _ = tokio::time::timeout(ANEW, self.newest.wait_for(|newest| newest.file != file)).await;
         } else {
             tokio::time::sleep(READ_AGAIN).await;
         }
-        self.open_again().await;
     }
 
     /// Opens the outbox's present file, however long that takes: the numbers of one that was moved aside mean nothing in the new one.

@@ -127,3 +127,40 @@ async fn after_a_spoiled_outbox_was_begun_anew_what_is_committed_then_arrives() 
     .await;
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
+
+#[tokio::test]
+async fn a_delivery_that_begins_after_its_file_was_begun_anew_counts_nothing_of_the_old_one_as_delivered() {
+    let server = Server::start(always(TAKEN)).await;
+    let mut way = Way::prepare();
+    way.commit_each(1..=10).await;
+    // Noted with the body that follows, so that few are taken over, and the new file's numbers stay below the old one's.
+    way.outbox.delivered(&"influxdb".into(), 0, 8);
+    way.commit([11]).await;
+    way.outbox.spoiled(0);
+    way.newest.wait_for(|newest| newest.file == 1).await.unwrap();
+    way.commit_each(12..=14).await;
+    way.deliver(&v2(&server));
+    let lines: BTreeSet<String> = way.lines_of(9..=14).into_iter().collect();
+    until("everything to arrive", || {
+        server.taken().into_iter().collect::<BTreeSet<_>>() == lines
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_of_a_file_that_is_no_more_spoils_no_other() {
+    let server = Server::start(always(TAKEN)).await;
+    let mut way = Way::prepare();
+    way.commit([1]).await;
+    way.outbox.spoiled(0);
+    way.newest.wait_for(|newest| newest.file == 1).await.unwrap();
+    let spoiled = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    let error = StoreError::Sqlite {
+        path: way.folder.path().join("outbox.db"),
+        source: rusqlite::Error::SqliteFailure(spoiled, None),
+    };
+    let mut delivery = way.delivery(&v2(&server));
+    delivery.could_not_read(&error, 0).await;
+    way.commit([2]).await;
+    assert_eq!(way.newest.borrow().file, 1);
+}

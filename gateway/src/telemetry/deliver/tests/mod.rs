@@ -102,16 +102,21 @@ impl Way {
 
     /// Begins the delivery.
     fn deliver(&mut self, settings: &InfluxDb) {
-        let delivery = Delivery::new(DeliveryParts {
+        let delivery = self.delivery(settings);
+        self.stand = delivery.stand();
+        tokio::spawn(delivery.run(self.stop.clone()));
+    }
+
+    /// A delivery that is not begun yet.
+    fn delivery(&mut self, settings: &InfluxDb) -> Delivery {
+        Delivery::new(DeliveryParts {
             destination: "influxdb".into(),
             influx: Influx::new(settings).unwrap(),
             reader: self.reader.take().unwrap(),
             outbox: self.outbox.clone(),
             newest: self.newest.clone(),
             refused_folder: self.folder.path().join("refused"),
-        });
-        self.stand = delivery.stand();
-        tokio::spawn(delivery.run(self.stop.clone()));
+        })
     }
 
     /// Commits batches of these seconds, each in a body of its own.
