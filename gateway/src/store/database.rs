@@ -178,10 +178,15 @@ impl Database {
                 known: steps.len(),
             });
         }
-        for (number, step) in steps.iter().enumerate().skip(found) {
+        let lacking = steps.get(found..).unwrap_or_default();
+        // A new file has all of its tables or none, whoever looks at it meanwhile.
+        let at_once = if found == 0 { lacking.len().max(1) } else { 1 };
+        let mut version = found;
+        for steps in lacking.chunks(at_once) {
+            version += steps.len();
             let whole = format!(
-                "BEGIN IMMEDIATE; {step}; PRAGMA user_version = {}; COMMIT;",
-                number + 1
+                "BEGIN IMMEDIATE; {}; PRAGMA user_version = {version}; COMMIT;",
+                steps.join("; ")
             );
             self.run(|connection| connection.execute_batch(&whole))?;
         }
@@ -270,6 +275,24 @@ mod tests {
         assert_eq!(nanoseconds(Timestamp::MIN), i64::MIN);
         assert_eq!(nanoseconds(Timestamp::MAX), i64::MAX);
         assert_eq!(nanoseconds(Timestamp::UNIX_EPOCH), 0);
+    }
+
+    #[test]
+    fn a_new_file_has_all_of_its_tables_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records.db");
+        let steps = ["CREATE TABLE one (a TEXT)", "CREATE TABLE two (a TEXT)", "CREATE"];
+        assert!(Database::open(&path, Durability::Full, &steps).is_err());
+        let tables = || {
+            let reader = Database::open_reader(&path).unwrap();
+            let count = "SELECT count(*) FROM sqlite_schema";
+            let counted =
+                reader.run(|connection| connection.query_row(count, [], |row| row.get::<_, i64>(0)));
+            counted.unwrap()
+        };
+        assert_eq!(tables(), 0);
+        Database::open(&path, Durability::Full, &steps[..2]).unwrap();
+        assert_eq!(tables(), 2);
     }
 
     #[test]

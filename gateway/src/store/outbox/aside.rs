@@ -45,7 +45,8 @@ pub(super) fn mark_those_of_earlier_versions(path: &Path) {
     remove_old(path);
 }
 
-/// A gateway of this version that was killed while it made the tables leaves them at an earlier version, too, but with no destination.
+/// A gateway of this version that was killed while it made the tables left them at an earlier version, too, before it made all of them at
+/// once; but with no destination.
 fn is_of_an_earlier_version(path: &Path) -> bool {
     let look = |sql: &str| {
         Database::open_reader(path)

@@ -268,9 +268,24 @@ struct Opened {
     gone: Vec<(String, Pending)>,
 }
 
+/// Opens or creates a file. A new one has its destinations as soon as it has tables: a delivery that opens it then would take it for spoiled
+/// without its own.
+fn open_or_make(path: &Path, destinations: &[String]) -> Result<Database, StoreError> {
+    let mut last = STEPS.last().copied().unwrap_or_default().to_owned();
+    for name in destinations {
+        last.push_str("INSERT INTO destinations (name, delivered) VALUES ('");
+        last.push_str(&name.replace('\'', "''"));
+        last.push_str("', 0) ON CONFLICT (name) DO NOTHING;\n");
+    }
+    let mut steps = STEPS.to_vec();
+    steps.pop();
+    steps.push(&last);
+    Database::open(path, Durability::Full, &steps).map_err(as_spoiled_at_first)
+}
+
 /// Opens or creates a file, and reads what was put last.
 fn open_file(path: &Path, destinations: &[String]) -> Result<Opened, StoreError> {
-    let mut database = Database::open(path, Durability::Full, STEPS).map_err(as_spoiled_at_first)?;
+    let mut database = open_or_make(path, destinations)?;
     database.limit_cache(WRITER_CACHE_KIB)?;
     let opened = database.transact(|transaction| {
         for name in destinations {

@@ -334,6 +334,18 @@ fn a_body_and_the_deliveries_before_it_are_one_transaction() {
 }
 
 #[test]
+fn a_new_file_has_its_destinations_as_soon_as_it_has_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.db");
+    let names = ["influx".to_owned(), "the owner's".to_owned()];
+    let _database = open_or_make(&path, &names).unwrap();
+    let reader = OutboxReader::open(&path).unwrap();
+    for name in names {
+        assert_eq!(reader.delivered(&name).unwrap(), 0);
+    }
+}
+
+#[test]
 fn what_waits_is_known_for_each_destination_also_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let (mut writer, _) = open(folder.path(), &["near", "far"]);
