@@ -6,7 +6,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use model::{InfluxDb, InfluxVersion, Secret};
 use reqwest011::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
@@ -188,10 +187,8 @@ impl ByHand {
         match request.body(body).send().await {
             Ok(response) => {
                 let status = response.status().as_u16();
-                let header = response.headers().get("retry-after");
-                let after = header
-                    .and_then(|header| header.to_str().ok())
-                    .and_then(|header| asked(header, Timestamp::now()));
+                let header = |name| response.headers().get(name)?.to_str().ok();
+                let after = header("retry-after").and_then(|after| asked(after, header("date")));
                 of_status(status, &beginning(response).await, after)
             }
             Err(error) if error.is_timeout() && !error.is_connect() => {

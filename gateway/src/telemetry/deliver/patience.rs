@@ -35,7 +35,7 @@ impl Patience {
     pub fn after(&mut self, again: Again) -> Duration {
         let first = match again {
             Again::After(asked) if asked >= FIRST => return asked.min(ASKED_MOST),
-            // A server that asks for no wait, or one that is over by its clock or ours, is not asked without a pause.
+            // A server that asks for no wait, or one that is over, is not asked without a pause.
             Again::After(_) | Again::Soon => FIRST,
             Again::Busy => BUSY_FIRST,
         };
@@ -50,14 +50,18 @@ impl Patience {
     }
 }
 
-/// What `Retry-After` asks for: seconds, or the moment until which to wait (RFC 9110, 10.2.3).
-pub fn asked(header: &str, now: Timestamp) -> Option<Duration> {
-    let header = header.trim();
-    if let Ok(seconds) = header.parse() {
+/// What `Retry-After` asks for: seconds, or the moment until which to wait (RFC 9110, 10.2.3). That is a moment of the server's clock, which
+/// the answer's `Date` tells: by ours, which may be days behind, it would be any wait. None where there is no `Date`, as if nothing was asked.
+pub fn asked(header: &str, date: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = header.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = rfc2822::parse(header).ok()?.timestamp();
+    let (until, now) = (moment(header)?, moment(date?)?);
     Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
+}
+
+fn moment(header: &str) -> Option<Timestamp> {
+    Some(rfc2822::parse(header.trim()).ok()?.timestamp())
 }
 
 #[cfg(test)]
@@ -90,18 +94,20 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_moment() {
-        let now: Timestamp = "2026-11-07T23:59:00Z".parse().unwrap();
-        assert_eq!(asked(" 120 ", now), Some(Duration::from_secs(120)));
+        // Years before or after our clock, which has nothing to do with it.
+        let date = Some("Sat, 07 Nov 2099 23:59:00 GMT");
+        assert_eq!(asked(" 120 ", date), Some(Duration::from_secs(120)));
+        assert_eq!(asked(" 120 ", None), Some(Duration::from_secs(120)));
+        let until = "Sat, 07 Nov 2099 23:59:59 GMT";
+        assert_eq!(asked(until, date), Some(Duration::from_secs(59)));
         assert_eq!(
-            asked("Sat, 07 Nov 2026 23:59:59 GMT", now),
-            Some(Duration::from_secs(59))
-        );
-        assert_eq!(
-            asked("Sat, 07 Nov 2026 23:58:00 GMT", now),
+            asked("Sat, 07 Nov 2099 23:58:00 GMT", date),
             Some(Duration::ZERO),
             "it is over"
         );
-        assert_eq!(asked("later", now), None);
+        assert_eq!(asked(until, None), None, "nobody knows how long that is");
+        assert_eq!(asked(until, Some("now")), None);
+        assert_eq!(asked("later", date), None);
     }
 
     #[test]

@@ -55,6 +55,18 @@ async fn over_http_a_busy_server_is_asked_by_hand_where_its_retry_after_is_seen(
     }
 }
 
+#[tokio::test]
+async fn a_moment_that_a_server_asks_for_is_one_of_its_own_clock() {
+    let answer = "HTTP/1.1 503 Service Unavailable\nDate: Sat, 07 Nov 2099 23:59:00 GMT\nRetry-After: Sat, 07 Nov 2099 23:59:20 GMT\n\n";
+    let (_server, settings) = v2_over_tls(always(answer)).await;
+    let influx = Influx::new(&settings).unwrap();
+    let written = influx.write(compressed("pump a=1 5\n")).await;
+    assert!(
+        matches!(&written, Written::Later(_, Again::After(after)) if after.as_secs() == 20),
+        "{written:?}"
+    );
+}
+
 fn seconds_between(one: &Seen, other: &Seen) -> f64 {
     other.at.duration_since(one.at).as_secs_f64()
 }
