@@ -76,6 +76,22 @@ struct Polled<'site> {
     silences: Silences,
 }
 
+impl Polled<'_> {
+    /// Learns from a poll that has ended.
+    fn learn(&mut self, field: &Field) {
+        let lesson = self.healing.end(&self.device.id);
+        if lesson.is_plan_new {
+            self.plans = field.plans(self.device, &self.healing.learnt);
+        }
+        if lesson.is_to_keep {
+            field.learn(self.index, &self.healing.learnt);
+        }
+        if self.healing.wants_all() {
+            self.poll = 0;
+        }
+    }
+}
+
 struct Poller<'site> {
     field: &'site Field,
     connection: &'site Connection,
@@ -206,16 +222,7 @@ impl<'site> Poller<'site> {
                 self.next_probe = ended + self.connection.timeout * PROBE_SHARE;
             }
             outcome.weigh(backoff, now);
-            let lesson = polled.healing.end(&polled.device.id);
-            if lesson.is_plan_new {
-                polled.plans = self.field.plans(polled.device, &polled.healing.learnt);
-            }
-            if lesson.is_to_keep {
-                self.field.learn(polled.index, &polled.healing.learnt);
-            }
-            if polled.healing.wants_all() {
-                polled.poll = 0;
-            }
+            polled.learn(self.field);
             outcome
         } else {
             Outcome::nothing()

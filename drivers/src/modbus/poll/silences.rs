@@ -35,15 +35,15 @@ impl Silences {
             Some(_) => plan.reads.iter().position(is_last).map_or(0, |at| at + 1),
             None => 0,
         };
-        let (first, rest) = plan.reads.split_at_checked(begin).unwrap_or_default();
-        let turn = rest.iter().chain(first);
-        if self.known.is_empty() {
-            // Nearly always; it takes no memory then.
-            return turn.chain(Vec::new());
+        let (mut first, mut rest) = plan.reads.split_at_checked(begin).unwrap_or_default();
+        let mut sorted = Vec::new();
+        // Nearly always none is known, and it takes no memory then.
+        if !self.known.is_empty() {
+            sorted.extend(rest.iter().chain(first));
+            sorted.sort_by_key(|read| self.known.iter().any(|silent| silent.stretch == read.stretch()));
+            (first, rest) = (&[], &[]);
         }
-        let mut sorted: Vec<_> = turn.collect();
-        sorted.sort_by_key(|read| self.known.iter().any(|silent| silent.stretch == read.stretch()));
-        [].iter().chain(&[]).chain(sorted)
+        rest.iter().chain(first).chain(sorted)
     }
 
     /// Whether a read is passed by in this poll.

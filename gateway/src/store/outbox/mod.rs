@@ -271,16 +271,22 @@ struct Opened {
 /// Opens or creates a file. A new one has its destinations as soon as it has tables: a delivery that opens it then would take it for spoiled
 /// without its own.
 fn open_or_make(path: &Path, destinations: &[String]) -> Result<Database, StoreError> {
-    let mut last = STEPS.last().copied().unwrap_or_default().to_owned();
-    for name in destinations {
-        last.push_str("INSERT INTO destinations (name, delivered) VALUES ('");
-        last.push_str(&name.replace('\'', "''"));
-        last.push_str("', 0) ON CONFLICT (name) DO NOTHING;\n");
-    }
+    let last = [STEPS.last().copied().unwrap_or_default(), &rows_of(destinations)].concat();
     let mut steps = STEPS.to_vec();
     steps.pop();
     steps.push(&last);
     Database::open(path, Durability::Full, &steps).map_err(as_spoiled_at_first)
+}
+
+/// What gives each destination its row that has none yet.
+fn rows_of(destinations: &[String]) -> String {
+    let row = |name: &String| {
+        let name = name.replace('\'', "''");
+        format!(
+            "INSERT INTO destinations (name, delivered) VALUES ('{name}', 0) ON CONFLICT (name) DO NOTHING;\n"
+        )
+    };
+    destinations.iter().map(row).collect()
 }
 
 /// Opens or creates a file, and reads what was put last.
@@ -288,12 +294,7 @@ fn open_file(path: &Path, destinations: &[String]) -> Result<Opened, StoreError>
     let mut database = open_or_make(path, destinations)?;
     database.limit_cache(WRITER_CACHE_KIB)?;
     let opened = database.transact(|transaction| {
-        for name in destinations {
-            transaction.execute(
-                "INSERT INTO destinations (name, delivered) VALUES (?1, 0) ON CONFLICT (name) DO NOTHING",
-                params![name],
-            )?;
-        }
+        transaction.execute_batch(&rows_of(destinations))?;
         for end in ENDS {
             transaction
                 .query_row(end, [], |row| {
